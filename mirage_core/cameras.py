@@ -1,0 +1,206 @@
+"""Cameras: poses and normalised intrinsics of a number of views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from kornia.geometry.liegroup import So3
+from kornia.geometry.quaternion import Quaternion
+from torch import Tensor
+
+from .errors import MirageError, check_finite, check_number, check_shape, check_size, describe
+
+RIGID_TOLERANCE = 2.0**-8  # how far R^T R may be from the identity: text files carry three digits at worst
+MAX_NORMALISED = 16.0  # a normalised focal length of 16 is a field of view of 3.6 degrees; more is pixels
+MIN_PIXELS = 4.0  # a focal length below this many pixels is a normalised one
+
+
+@dataclass(frozen=True, eq=False)
+class Cameras:
+    """T pinhole cameras.
+
+    Attributes:
+        cam2world: ``(T, 4, 4)``, camera point to world point, OpenCV axes, scene units. Rigid: no scale, no mirror.
+        K: ``(T, 3, 3)`` intrinsics normalised by the picture size (conventions.py), without skew. A single
+            ``(3, 3)`` or ``(1, 3, 3)`` serves all views.
+
+    Raises:
+        MirageError: a shape is wrong, there is no camera, a matrix is not finite, not rigid or mirrored, or K is in
+            pixels.
+    """
+
+    cam2world: Tensor
+    K: Tensor
+
+    def __post_init__(self):
+        cam2world = check_shape("Cameras", "cam2world", self.cam2world, "(T, 4, 4)", (None, 4, 4)).float()
+        if len(cam2world) == 0:
+            raise MirageError(f"Cameras: cam2world must hold at least one camera; got {describe(cam2world)}.")
+        K = _one_per_view(self.K, len(cam2world))
+        _check_rigid(cam2world)
+        _check_intrinsics(K)
+        if float(K[:, :2].abs().max()) > MAX_NORMALISED:
+            raise MirageError(
+                f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
+                f"got fx {float(K[0, 0, 0]):g}, cx {float(K[0, 0, 2]):g}, which are pixels. "
+                "Use Cameras.from_pixels(cam2world, K, image_size=(H, W))."
+            )
+        object.__setattr__(self, "cam2world", cam2world)
+        object.__setattr__(self, "K", K)
+
+    @classmethod
+    def from_pixels(cls, cam2world: Tensor, K_pixels: Tensor, image_size: tuple[int, int]) -> "Cameras":
+        """Build cameras from intrinsics in pixels of a picture of ``image_size`` ``(H, W)``.
+
+        Pixel coordinates are continuous: the picture spans ``0..W``, the first pixel's centre is at 0.5. Add 0.5 to
+        the principal point of a K whose pixel centres lie on whole numbers (OpenCV calibration, most RGB-D sets).
+
+        Raises:
+            MirageError: as the constructor, or K is already normalised.
+        """
+        H, W = check_size("Cameras.from_pixels", "image_size", image_size)
+        check_shape("Cameras.from_pixels", "cam2world", cam2world, "(T, 4, 4)", (None, 4, 4))
+        K = _one_per_view(K_pixels, len(cam2world))
+        focal = float(K.diagonal(dim1=1, dim2=2)[:, :2].abs().max()) if len(K) else 0.0
+        if focal < MIN_PIXELS < min(H, W):
+            raise MirageError(
+                f"Cameras.from_pixels: K_pixels must be in pixels of a {W} x {H} picture; got a focal length of "
+                f"{focal:g}, which looks normalised already. Use Cameras(cam2world, K)."
+            )
+        return cls(cam2world, K / K.new_tensor([W, H, 1.0]).view(1, 3, 1))
+
+    def __len__(self) -> int:
+        return len(self.cam2world)
+
+    def __getitem__(self, views: int | slice | Sequence[int] | Tensor) -> "Cameras":
+        if isinstance(views, int):
+            views = [views]
+        return Cameras(self.cam2world[views], self.K[views])
+
+    @property
+    def centers(self) -> Tensor:
+        """``(T, 3)`` camera positions in the world, scene units."""
+        return self.cam2world[:, :3, 3]
+
+    def pixels_K(self, image_size: tuple[int, int]) -> Tensor:
+        """``(T, 3, 3)`` intrinsics in continuous pixels of a picture of ``image_size`` ``(H, W)``."""
+        H, W = check_size("Cameras.pixels_K", "image_size", image_size)
+        return self.K * self.K.new_tensor([W, H, 1.0]).view(1, 3, 1)
+
+    def to(self, device: torch.device | str) -> "Cameras":
+        return Cameras(self.cam2world.to(device), self.K.to(device))
+
+    def cropped(self, image_size: tuple[int, int], top: int, left: int, height: int, width: int) -> "Cameras":
+        """The cameras of a crop, in pixels, of a picture of ``image_size`` ``(H, W)``. A resize leaves K as it is."""
+        H, W = check_size("Cameras.cropped", "image_size", image_size)
+        if top < 0 or left < 0 or height < 1 or width < 1 or top + height > H or left + width > W:
+            raise MirageError(
+                f"Cameras.cropped: the crop must lie in the {W} x {H} picture; "
+                f"got {width} x {height} at left {left}, top {top}."
+            )
+        K = self.pixels_K((H, W))
+        K[:, 0, 2] -= left
+        K[:, 1, 2] -= top
+        return Cameras(self.cam2world, K / K.new_tensor([width, height, 1.0]).view(1, 3, 1))
+
+    def transformed(self, scale: float = 1.0, rotation: Tensor | None = None, translation: Tensor | None = None):
+        """Move the cameras with a world that moves by ``x -> scale * rotation @ x + translation``.
+
+        Args:
+            rotation: ``(3, 3)``, none = identity.
+            translation: ``(3,)`` scene units of the new world, none = zero.
+        """
+        scale, rotation, translation = check_similarity("Cameras.transformed", scale, rotation, translation)
+        cam2world = self.cam2world.clone()
+        cam2world[:, :3, :3] = rotation.to(cam2world) @ self.cam2world[:, :3, :3]
+        cam2world[:, :3, 3] = scale * self.centers @ rotation.to(cam2world).T + translation.to(cam2world)
+        return Cameras(cam2world, self.K)
+
+    def interpolated(self, times: Tensor) -> "Cameras":
+        """Cameras at fractional view numbers.
+
+        Positions and K run linearly between neighbours, rotations along the shortest arc on SO(3).
+
+        Args:
+            times: ``(M,)``, each in ``0 .. T - 1``.
+        """
+        times = check_shape("Cameras.interpolated", "times", times, "(M,)", (None,)).to(self.K)
+        if len(times) == 0 or float(times.min()) < 0 or float(times.max()) > len(self) - 1:
+            raise MirageError(f"Cameras.interpolated: times must lie in 0..{len(self) - 1}; got {times.tolist()[:8]}.")
+        low = times.floor().long().clamp(max=max(len(self) - 2, 0))  # int64 (M,)
+        high = (low + 1).clamp(max=len(self) - 1)
+        part = (times - low).unsqueeze(1)  # (M, 1)
+        cam2world = self.cam2world[low].clone()
+        start, end = self.cam2world[low, :3, :3], self.cam2world[high, :3, :3]  # (M, 3, 3)
+        turn = So3(Quaternion.from_matrix(start.mT @ end)).log()  # (M, 3) rotation vector, camera frame
+        cam2world[:, :3, :3] = start @ So3.exp(turn * part).matrix()
+        cam2world[:, :3, 3] = torch.lerp(self.centers[low], self.centers[high], part)
+        return Cameras(cam2world, torch.lerp(self.K[low], self.K[high], part.unsqueeze(2)))
+
+    @staticmethod
+    def concatenated(parts: Sequence["Cameras"]) -> "Cameras":
+        return Cameras(torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts]))
+
+
+def check_similarity(who: str, scale: float, rotation: Tensor | None, translation: Tensor | None):
+    """Return ``(scale, (3, 3), (3,))`` of a similarity, or raise MirageError."""
+    check_number(who, "scale", scale, above=0.0)
+    rotation = torch.eye(3) if rotation is None else check_shape(who, "rotation", rotation, "(3, 3)", (3, 3)).float()
+    zero = torch.zeros(3)
+    translation = zero if translation is None else check_shape(who, "translation", translation, "(3,)", (3,)).float()
+    check_finite(who, "translation", translation)
+    _check_rotation(who, "rotation", rotation.unsqueeze(0))
+    return float(scale), rotation, translation
+
+
+def _one_per_view(K: Tensor, views: int) -> Tensor:
+    if isinstance(K, Tensor) and K.ndim == 2:
+        K = K.unsqueeze(0)
+    K = check_shape("Cameras", "K", K, "(T, 3, 3)", (None, 3, 3)).float()
+    if len(K) not in (1, views):
+        raise MirageError(f"Cameras: K must be ({views}, 3, 3) like cam2world, or (1, 3, 3); got {describe(K)}.")
+    return K.expand(views, 3, 3)
+
+
+def _check_rigid(cam2world: Tensor) -> None:
+    check_finite("Cameras", "cam2world", cam2world)
+    last = cam2world.new_tensor([0.0, 0.0, 0.0, 1.0])
+    wrong = (cam2world[:, 3] - last).abs().amax(dim=1) > RIGID_TOLERANCE
+    if bool(wrong.any()):
+        view = int(wrong.nonzero()[0, 0])
+        hint = " It looks transposed." if float(cam2world[view, :3, 3].abs().max()) < RIGID_TOLERANCE else ""
+        raise MirageError(
+            f"Cameras: the last row of cam2world must be 0 0 0 1; view {view} has {cam2world[view, 3].tolist()}.{hint}"
+        )
+    _check_rotation("Cameras", "cam2world", cam2world[:, :3, :3])
+
+
+def _check_rotation(who: str, name: str, rotation: Tensor) -> None:
+    check_finite(who, name, rotation)
+    error = (rotation.mT @ rotation - torch.eye(3).to(rotation)).abs().amax(dim=(1, 2))  # (T,)
+    determinant = torch.linalg.det(rotation)
+    if bool((error > RIGID_TOLERANCE).any()):
+        view = int(error.argmax())
+        raise MirageError(
+            f"{who}: {name} must hold a rotation (orthonormal columns); view {view} has column lengths "
+            f"{[round(float(n), 4) for n in rotation[view].norm(dim=0)]} and determinant {float(determinant[view]):.4g}. "
+            "Remove the scale, or check that it is not singular."
+        )
+    if bool((determinant < 0).any()):
+        raise MirageError(
+            f"{who}: {name} must be a rotation; view {int(determinant.argmin())} is mirrored (determinant -1). "
+            "Flip one axis: OpenCV cameras are x right, y down, z forward."
+        )
+
+
+def _check_intrinsics(K: Tensor) -> None:
+    check_finite("Cameras", "K", K)
+    focal = K.diagonal(dim1=1, dim2=2)[:, :2]  # (T, 2)
+    if float(focal.min()) <= 0:
+        raise MirageError(
+            f"Cameras: K must have positive focal lengths; got {focal[focal.amin(dim=1).argmin()].tolist()}."
+        )
+    rest = K - torch.diag_embed(K.diagonal(dim1=1, dim2=2))
+    rest[:, :2, 2] = 0
+    if float(rest.abs().max()) > 0 or float((K[:, 2, 2] - 1).abs().max()) > 0:
+        raise MirageError(f"Cameras: K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]; got {K[0].tolist()}.")

@@ -1,0 +1,63 @@
+"""The one error of this package, and the checks that raise it.
+
+A message reads ``who: what must hold; what came. What to do.``
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+class MirageError(ValueError):
+    """An input cannot be used; the message names it, what arrived and what is expected."""
+
+
+def describe(value: object) -> str:
+    """Say what a value is in a few words, for an error message."""
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{type(value).__name__} {value.dtype} {tuple(value.shape)}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def check_shape(who: str, name: str, value: object, form: str, sizes: tuple[int | None, ...]) -> Tensor:
+    """Return ``value`` if it is a tensor of the given sizes (None = any size)."""
+    if not isinstance(value, Tensor):
+        raise MirageError(f"{who}: {name} must be a tensor {form}; got {describe(value)}.")
+    fits = value.ndim == len(sizes) and all(want in (None, have) for want, have in zip(sizes, value.shape, strict=True))
+    if not fits:
+        raise MirageError(f"{who}: {name} must be {form}; got {describe(value)}.")
+    return value
+
+
+def check_finite(who: str, name: str, value: Tensor) -> Tensor:
+    bad = int((~torch.isfinite(value)).sum())
+    if bad:
+        raise MirageError(f"{who}: {name} must be finite; {bad} of {value.numel()} values are NaN or infinite.")
+    return value
+
+
+def check_size(who: str, name: str, size: object) -> tuple[int, int]:
+    """Return ``size`` as ``(height, width)``, both at least 1."""
+    whole = isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(n, int) for n in size)
+    if not whole or min(size) < 1:
+        raise MirageError(f"{who}: {name} must be (height, width), two whole numbers of at least 1; got {size!r}.")
+    return int(size[0]), int(size[1])
+
+
+def check_choice(who: str, name: str, value: object, choices: Iterable[str]) -> str:
+    choices = tuple(choices)
+    if value not in choices:
+        raise MirageError(f"{who}: {name} must be one of {', '.join(choices)}; got {value!r}.")
+    return value
+
+
+def check_number(who: str, name: str, value: object, above: float) -> float:
+    """Return ``value`` as a float, finite and greater than ``above``."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not above < value < float("inf"):
+        raise MirageError(f"{who}: {name} must be a finite number above {above:g}; got {value!r}.")
+    return float(value)

@@ -1,0 +1,157 @@
+"""Geometry: depth of a number of frames with their cameras, and its pooling to the token grid."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .cameras import Cameras
+from .errors import MirageError, check_choice, check_shape, check_size, describe
+
+POOLINGS = ("median", "bilinear", "min")
+MIN_VALID_SHARE = 0.5  # of a token's pixels: a token that mostly sees no surface has no place in 3D
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """What is known of the shape of T frames.
+
+    Attributes:
+        depth: ``(T, H, W)`` z-depth, scene units; 0 = no depth.
+        cameras: of the same T frames.
+        valid: bool ``(T, H, W)``; False = no geometry here (sky, hole), whatever ``depth`` says. None = where depth is
+            above 0. After construction it is always a tensor, and ``depth`` is 0 where it is False.
+
+    Raises:
+        MirageError: shapes or lengths differ; depth is negative, NaN or infinite where it should be valid; no pixel
+            of any frame is valid.
+    """
+
+    depth: Tensor
+    cameras: Cameras
+    valid: Tensor | None = None
+
+    def __post_init__(self):
+        depth = check_shape("Geometry", "depth", self.depth, "(T, H, W)", (None, None, None)).float()
+        if not isinstance(self.cameras, Cameras):
+            raise MirageError(f"Geometry: cameras must be Cameras; got {describe(self.cameras)}.")
+        if 0 in depth.shape:
+            raise MirageError(f"Geometry: depth must not be empty; got {describe(depth)}.")
+        if len(depth) != len(self.cameras):
+            raise MirageError(
+                f"Geometry: depth and cameras must be of the same frames; got {len(depth)} depth maps and "
+                f"{len(self.cameras)} cameras."
+            )
+        valid = self.valid
+        if valid is not None:
+            check_shape("Geometry", "valid", valid, f"bool {tuple(depth.shape)} like depth", tuple(depth.shape))
+            if valid.dtype != torch.bool:
+                raise MirageError(f"Geometry: valid must be bool, True = geometry; got {describe(valid)}.")
+        wanted = torch.ones_like(depth, dtype=torch.bool) if valid is None else valid
+        bad = wanted & ~(torch.isfinite(depth) & (depth >= 0))
+        if bool(bad.any()):
+            raise MirageError(
+                f"Geometry: depth must be finite and not negative where it is valid; {int(bad.sum())} of "
+                f"{depth.numel()} pixels are NaN, infinite or negative. Mark them with valid=False, or set them to 0."
+            )
+        valid = wanted & (depth > 0)
+        if not bool(valid.any()):
+            raise MirageError(
+                f"Geometry: depth must be above 0 somewhere; got {describe(depth)} without a valid pixel."
+            )
+        object.__setattr__(self, "depth", torch.where(valid, depth, 0.0))
+        object.__setattr__(self, "valid", valid)
+
+    def __len__(self) -> int:
+        return len(self.depth)
+
+    def __getitem__(self, frames) -> "Geometry":
+        """The geometry of some frames (a slice or a list of frame numbers)."""
+        frames = [frames] if isinstance(frames, int) else frames
+        return Geometry(self.depth[frames], self.cameras[frames], self.valid[frames])
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return tuple(self.depth.shape[1:])
+
+    @property
+    def median_depth(self) -> float:
+        """Median of the valid depths of all frames, scene units."""
+        return float(self.depth[self.valid].median())
+
+    def at_latent_frames(self, temporal: int) -> "Geometry":
+        """The frames that carry a latent frame's camera at temporal stride ``temporal``: 0, s, 2s, ..."""
+        return self[slice(0, None, temporal)]
+
+    def cropped(self, top: int, left: int, height: int, width: int) -> "Geometry":
+        """A crop in pixels of this geometry's own picture; depth and cameras change together."""
+        cameras = self.cameras.cropped(self.image_size, top, left, height, width)
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        return Geometry(self.depth[:, rows, columns], cameras, self.valid[:, rows, columns])
+
+    def pooled(self, size: tuple[int, int], pooling: str = "median") -> tuple[Tensor, Tensor]:
+        """Pool depth over each token's own pixels.
+
+        Args:
+            size: ``(h, w)`` of the token grid, not finer than the depth.
+            pooling: "median" of the valid pixels (the lower of the two middle ones: a depth that was observed, never
+                a mean across an edge), "min" of the valid pixels, or "bilinear": the published code's sample at the
+                token's centre, which averages the zeros of holes in.
+
+        Returns:
+            depth ``(T, h, w)`` scene units, 0 = none, and the share of each token's pixels that is valid ``(T, h, w)``.
+            For "median" and "min" a token with less than half of its pixels valid has no depth.
+        """
+        h, w = _check_grid("Geometry.pooled", size, self.image_size)
+        check_choice("Geometry.pooled", "pooling", pooling, POOLINGS)
+        share = token_pixels(self.valid, (h, w)).float().nanmean(dim=-1)
+        if pooling == "bilinear":
+            depth = F.interpolate(self.depth.unsqueeze(1), size=(h, w), mode="bilinear", align_corners=False).squeeze(1)
+            return depth, share
+        pixels = token_pixels(torch.where(self.valid, self.depth, torch.nan), (h, w))  # (T, h, w, P), NaN = none
+        depth = pixels.nanmedian(dim=-1).values if pooling == "median" else pixels.nan_to_num(torch.inf).amin(dim=-1)
+        return torch.where(share >= MIN_VALID_SHARE, depth, 0.0), share
+
+    def edges(self, size: tuple[int, int], tolerance: float) -> Tensor:
+        """Tokens that straddle a depth edge: bool ``(T, h, w)``.
+
+        A token does when its 90th depth percentile is more than ``tolerance`` beyond its 10th, as a share of the
+        10th, so that a few stray pixels do not count.
+        """
+        h, w = _check_grid("Geometry.edges", size, self.image_size)
+        pixels = token_pixels(torch.where(self.valid, self.depth, torch.nan), (h, w))
+        ends = pixels.new_tensor([0.1, 0.9])
+        near, far = torch.stack([frame.nanquantile(ends, dim=-1) for frame in pixels], dim=1)  # (2, T, h, w)
+        return far > near * (1.0 + tolerance)  # NaN, a token without depth, compares False
+
+
+def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Gather each token's own pixels: ``(T, H, W)`` to float ``(T, h, w, P)``, padded with NaN.
+
+    Pixel row ``p`` of H belongs to token row ``floor((p + 0.5) h / H)``, so H need not be a multiple of h.
+    """
+    rows, row_ok = _members(image.shape[1], size[0])  # int64 (h, a), bool (h, a)
+    columns, column_ok = _members(image.shape[2], size[1])  # int64 (w, b), bool (w, b)
+    picked = image.float()[:, rows[:, None, :, None], columns[None, :, None, :]]  # (T, h, w, a, b)
+    inside = row_ok[:, None, :, None] & column_ok[None, :, None, :]
+    return picked.masked_fill(~inside.to(image.device), torch.nan).flatten(-2)
+
+
+def _members(pixels: int, tokens: int) -> tuple[Tensor, Tensor]:
+    owner = (2 * torch.arange(pixels) + 1) * tokens // (2 * pixels)  # int64, the token of each pixel
+    count = torch.bincount(owner, minlength=tokens)
+    first = count.cumsum(0) - count
+    slot = torch.arange(int(count.max()))
+    inside = slot < count[:, None]
+    return torch.where(inside, first[:, None] + slot, 0), inside
+
+
+def _check_grid(who: str, size: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int]:
+    h, w = check_size(who, "size", size)
+    if h > image_size[0] or w > image_size[1]:
+        raise MirageError(
+            f"{who}: depth must be at least as fine as the {h} x {w} token grid; got {image_size[0]} x {image_size[1]} "
+            "pixels (height x width)."
+        )
+    return h, w

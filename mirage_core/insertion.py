@@ -1,0 +1,119 @@
+"""Writing to the memory so that it grows with the scene, not with the number of frames.
+
+A token of a new view is compared with what the memory shows in that view. It agrees if its depth lies between the
+nearest and the farthest remembered depth in the cell and its eight neighbours, give or take a tolerance: surfaces that
+recede within a token, as a floor does, must not be written again and again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .cameras import Cameras
+from .conventions import MIN_DEPTH, NO_POINT
+from .errors import MirageError
+from .points import LiftSource, PointBlock
+from .splatting import Views, backend_named, project
+
+AGREEMENT = 2.0**-4  # of depth: 6 %, above sensor noise and the spread within a token, below the gap to another object
+
+
+def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
+    """Add the points of ``block`` that the memory does not explain yet, view after view."""
+    source = _source("fill", block, cameras)
+    if len(block) == 0:
+        return tuple(blocks)
+    views = Views.of(cameras.to(block.xyz.device), source.size, source.token_anchor)
+    remembered = _depth_maps(_joined(blocks), views)  # (T, h, w), infinite where unknown
+    kept = []  # int64 index tensors into block, one per view
+    for t in range(len(cameras)):
+        view = views[slice(t, t + 1),]
+        mine = (source.view == t).nonzero().squeeze(1)  # int64 (M,)
+        shown = remembered[t]
+        if kept:
+            fresh = torch.cat(kept)
+            shown = torch.minimum(shown, _depth_maps((block.xyz[fresh], block.footprint[fresh]), view)[0])
+        kept.append(mine[~_explained(block.xyz[mine], shown, view)])
+    new = block[torch.cat(kept)]
+    return (*blocks, new) if len(new) else tuple(blocks)
+
+
+def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
+    """Add all points of ``block``, view after view, and remove older ones that they replace.
+
+    A remembered point goes if it lies in a cell where the new view saw a token, and agrees with it in depth or lies in
+    front of it. What lies behind is hidden, not gone.
+    """
+    source = _source("refresh", block, cameras)
+    views = Views.of(cameras.to(block.xyz.device), source.size, source.token_anchor)
+    kept = tuple(blocks)
+    for t in range(len(cameras)):
+        mine = block[source.view == t]
+        if len(mine):
+            view = views[slice(t, t + 1),]
+            shown = _depth_maps((mine.xyz, None), view)[0]
+            kept = (*(_without_replaced(old, shown, view) for old in kept), mine)
+    return tuple(b for b in kept if len(b))
+
+
+def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSource:
+    if cameras is None:
+        raise MirageError(f"insert: policy {policy!r} needs cameras, those the block was lifted from; got None.")
+    if block.source is None:
+        raise MirageError(
+            f"insert: policy {policy!r} needs a block fresh from lift, which knows its cells; got a block without a "
+            "source. Use policy='append', or lift again."
+        )
+    last = int(block.source.view.max()) if len(block) else 0
+    if last >= len(cameras):
+        raise MirageError(
+            f"insert: cameras must be the views the block was lifted from, at least {last + 1}; got {len(cameras)}."
+        )
+    return block.source
+
+
+def _joined(blocks: Sequence[PointBlock]) -> tuple[Tensor, Tensor]:
+    if not blocks:
+        return torch.zeros(0, 3), torch.zeros(0)
+    return torch.cat([b.xyz for b in blocks]), torch.cat([b.footprint for b in blocks])
+
+
+def _depth_maps(points: tuple[Tensor, Tensor | None], views: Views) -> Tensor:
+    """Depth ``(T, h, w)`` of what the views see of some points, infinite where nothing."""
+    xyz, footprint = points
+    winner = backend_named("auto")(xyz, footprint, views)
+    known = winner != NO_POINT
+    view = known.nonzero()[:, 0]
+    depth = torch.full(winner.shape, torch.inf, device=winner.device)
+    depth[known] = project(xyz[winner[known]], views[view,])[2]
+    return depth
+
+
+def _explained(xyz: Tensor, shown: Tensor, view: Views) -> Tensor:
+    """Whether points ``(M, 3)`` agree with the depth map ``shown`` ``(h, w)`` of one view: bool ``(M,)``."""
+    column, row, z, inside = _places(xyz, view)
+    near = -F.max_pool2d(-shown[None, None], 3, stride=1, padding=1)[0, 0]
+    known = shown.isfinite()
+    far = F.max_pool2d(torch.where(known, shown, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]
+    agrees = (z >= near[row, column] * (1 - AGREEMENT)) & (z <= far[row, column] * (1 + AGREEMENT))
+    return inside & known[row, column] & agrees
+
+
+def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock:
+    column, row, z, inside = _places(old.xyz, view)
+    limit = torch.where(shown.isfinite(), shown * (1 + AGREEMENT), 0.0)  # (h, w), 0 = nothing new here
+    replaced = inside & (z <= limit[row, column])
+    return old[~replaced] if bool(replaced.any()) else replace(old, source=None)
+
+
+def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Column, row (int64, 0 where outside), depth, and whether a point lies in the grid: all ``(M,)``."""
+    h, w = view.size
+    u, v, z = project(xyz, view)
+    column, row = view.cells(u, v)
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h) & (z > MIN_DEPTH)
+    column, row = (torch.where(inside, x, 0.0).long() for x in (column, row))
+    return column, row, z, inside

@@ -1,0 +1,211 @@
+"""The memory: an immutable value made of blocks of points, and the views that wrote them."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .cameras import Cameras, check_similarity
+from .compaction import compacted, pruned
+from .errors import MirageError, check_choice, check_number, describe
+from .insertion import fill, refresh
+from .points import PointBlock
+
+POLICIES = ("fill", "append", "refresh")
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """Which latents a memory holds: channels, pixels per token, pixel frames per latent frame, and the format's name.
+
+    An empty name means "not known" and agrees with every name.
+    """
+
+    channels: int
+    spatial: int
+    temporal: int = 1
+    name: str = ""
+
+    def __post_init__(self):
+        for field in ("channels", "spatial", "temporal"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise MirageError(f"LatentSpec: {field} must be a whole number of at least 1; got {value!r}.")
+        if not isinstance(self.name, str):
+            raise MirageError(f"LatentSpec: name must be text; got {describe(self.name)}.")
+
+    def agrees(self, other: "LatentSpec") -> bool:
+        same = (self.channels, self.spatial, self.temporal) == (other.channels, other.spatial, other.temporal)
+        return same and (not self.name or not other.name or self.name == other.name)
+
+    def __str__(self) -> str:
+        return f"{self.name or 'unnamed'}, {self.channels} channels, {self.spatial} px, {self.temporal} frames"
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """One view that was written to the memory: its camera (one) and latent frame number."""
+
+    camera: Cameras
+    frame: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentMemory:
+    """A persistent spatial memory: an immutable value that shares its blocks with the memories made from it.
+
+    Attributes:
+        spec: the latents it holds.
+        blocks: the points; a point's index in the memory counts through the blocks in order.
+        keyframes: the views that were written.
+    """
+
+    spec: LatentSpec
+    blocks: tuple[PointBlock, ...] = ()
+    keyframes: tuple[Keyframe, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.spec, LatentSpec):
+            raise MirageError(f"LatentMemory: spec must be a LatentSpec; got {describe(self.spec)}.")
+        for block in self.blocks:
+            self._check_block("LatentMemory", block)
+
+    def __repr__(self) -> str:  # short: the host prints inputs into its error dialog
+        return f"LatentMemory({self.num_points} points, {self.nbytes / 2**20:.2f} MiB, {self.spec})"
+
+    @property
+    def num_points(self) -> int:
+        return sum(len(block) for block in self.blocks)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all points: positions, features, footprint, confidence and frame."""
+        return sum(block.nbytes for block in self.blocks)
+
+    @property
+    def bounds(self) -> Tensor:
+        """``(2, 3)`` lowest and highest world coordinates, scene units.
+
+        Raises:
+            MirageError: the memory is empty.
+        """
+        self.require_points("LatentMemory.bounds")
+        return torch.stack([self.points.xyz.amin(dim=0), self.points.xyz.amax(dim=0)])
+
+    @property
+    def points(self) -> PointBlock:
+        """All points as one block (a copy if there is more than one block).
+
+        Raises:
+            MirageError: the memory is empty.
+        """
+        self.require_points("LatentMemory.points")
+        return self.blocks[0] if len(self.blocks) == 1 else PointBlock.concatenated(self.blocks)
+
+    def require_points(self, who: str) -> None:
+        if self.num_points == 0:
+            raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and insert them first.")
+
+    def insert(self, block: PointBlock, policy: str = "fill", cameras: Cameras | None = None) -> "LatentMemory":
+        """Write a block of points.
+
+        Args:
+            block: what ``lift`` returned.
+            policy: "fill" (default) adds only what the memory does not already explain from the cameras: tokens it
+                does not know there, or knows clearly nearer or farther. "append" adds everything, as the published
+                code does. "refresh" adds everything and removes what the new tokens replace: older points at the same
+                place, or in front of it.
+            cameras: the views that ``block`` was lifted from; "fill" and "refresh" need them. They become keyframes.
+
+        Raises:
+            MirageError: the block's channels differ from the memory's, the cameras are missing or too few, or a block
+                that did not come from ``lift`` meets "fill" or "refresh".
+        """
+        check_choice("insert", "policy", policy, POLICIES)
+        self._check_block("insert", block)
+        if cameras is not None and not isinstance(cameras, Cameras):
+            raise MirageError(f"insert: cameras must be Cameras; got {describe(cameras)}.")
+        keyframes = self.keyframes + _keyframes(block, cameras)
+        if policy == "append":
+            return replace(self, blocks=_with(self.blocks, block), keyframes=keyframes)
+        blocks = (fill if policy == "fill" else refresh)(self.blocks, block, cameras)
+        return replace(self, blocks=blocks, keyframes=keyframes)
+
+    def merge(self, other: "LatentMemory") -> "LatentMemory":
+        """Both memories in one, ``other`` behind this one. They must share a world frame: nothing is aligned.
+
+        Raises:
+            MirageError: the memories hold different latents.
+        """
+        if not isinstance(other, LatentMemory):
+            raise MirageError(f"merge: other must be a LatentMemory; got {describe(other)}.")
+        if not self.spec.agrees(other.spec):
+            raise MirageError(f"merge: both memories must hold the same latents; got {self.spec} and {other.spec}.")
+        spec = self.spec if self.spec.name else other.spec
+        return LatentMemory(spec, self.blocks + other.blocks, self.keyframes + other.keyframes)
+
+    def transform(
+        self, scale: float = 1.0, rotation: Tensor | None = None, translation: Tensor | None = None
+    ) -> "LatentMemory":
+        """Move points and keyframes by ``x -> scale * rotation @ x + translation`` (a similarity of the world).
+
+        Args:
+            rotation: ``(3, 3)``, none = identity.
+            translation: ``(3,)`` scene units of the new world, none = zero.
+        """
+        scale, rotation, translation = check_similarity("transform", scale, rotation, translation)
+
+        def moved(block: PointBlock) -> PointBlock:
+            xyz = scale * block.xyz @ rotation.to(block.xyz).T + translation.to(block.xyz)
+            return replace(block, xyz=xyz, footprint=scale * block.footprint)
+
+        keyframes = (replace(k, camera=k.camera.transformed(scale, rotation, translation)) for k in self.keyframes)
+        return replace(self, blocks=tuple(moved(b) for b in self.blocks), keyframes=tuple(keyframes))
+
+    def compact(self, voxel: float) -> "LatentMemory":
+        """Keep one point per voxel, the one seen finest (smallest footprint, then lowest index), in Morton order.
+
+        Nothing is averaged: the mean of two latents is not the latent of anything.
+
+        Args:
+            voxel: edge length, scene units.
+        """
+        check_number("compact", "voxel", voxel, above=0.0)
+        if self.num_points == 0:
+            return self
+        return replace(self, blocks=compacted(self.points, voxel))
+
+    def prune(self, max_bytes: int) -> "LatentMemory":
+        """Keep at most ``max_bytes`` of points, by the finest ``compact`` that fits: detail goes, coverage stays.
+
+        Raises:
+            MirageError: the budget is smaller than one point.
+        """
+        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < 1:
+            raise MirageError(f"prune: max_bytes must be a whole number of bytes above 0; got {max_bytes!r}.")
+        if self.nbytes <= max_bytes:
+            return self
+        return replace(self, blocks=pruned(self.points, max_bytes))
+
+    def _check_block(self, who: str, block: PointBlock) -> None:
+        if not isinstance(block, PointBlock):
+            raise MirageError(f"{who}: block must be a PointBlock (what lift returns); got {describe(block)}.")
+        if block.features.shape[1] != self.spec.channels:
+            raise MirageError(
+                f"{who}: block must have the memory's {self.spec.channels} channels ({self.spec}); "
+                f"got {block.features.shape[1]}. Latents of two formats do not mix: start a new memory."
+            )
+
+
+def _with(blocks: tuple[PointBlock, ...], block: PointBlock) -> tuple[PointBlock, ...]:
+    return (*blocks, replace(block, source=None)) if len(block) else blocks
+
+
+def _keyframes(block: PointBlock, cameras: Cameras | None) -> tuple[Keyframe, ...]:
+    if cameras is None:
+        return ()
+    frames = range(len(cameras))
+    if block.source is not None:
+        numbers = dict(zip(block.source.view.tolist(), block.frame.tolist(), strict=True))
+        frames = [numbers.get(view, view) for view in frames]
+    return tuple(Keyframe(cameras[view], int(frame)) for view, frame in enumerate(frames))

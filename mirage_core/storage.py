@@ -1,0 +1,136 @@
+"""Files: a memory in one .safetensors file, its points as a .ply cloud."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .cameras import Cameras
+from .errors import MirageError, check_shape
+from .memory import Keyframe, LatentMemory, LatentSpec
+from .points import PointBlock
+
+FORMAT = "mirage-latent-memory"
+VERSION = 1
+COLUMNS = ("xyz", "features", "footprint", "confidence", "frame")
+
+
+def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | None = None) -> None:
+    """Write a memory to one .safetensors file.
+
+    The file appears under its name only when it is complete: an older file of that name survives a failed write.
+
+    Args:
+        notes: more text entries for the header, such as the workflow that made the memory.
+
+    Raises:
+        MirageError: ``path`` does not end in .safetensors, or its folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors" or not path.parent.is_dir():
+        raise MirageError(f"save_memory: path must be a .safetensors file in an existing folder; got {str(path)!r}.")
+    tensors = {
+        f"block.{number:06d}.{column}": getattr(block, column).detach().cpu().contiguous()
+        for number, block in enumerate(memory.blocks)
+        for column in COLUMNS
+    }
+    if memory.keyframes:
+        cameras = Cameras.concatenated([keyframe.camera for keyframe in memory.keyframes])
+        tensors["keyframe.cam2world"] = cameras.cam2world.cpu().contiguous()
+        tensors["keyframe.K"] = cameras.K.cpu().contiguous()
+        tensors["keyframe.frame"] = torch.tensor([keyframe.frame for keyframe in memory.keyframes])
+    spec = memory.spec
+    header = {
+        **(notes or {}),
+        "format": FORMAT,
+        "version": str(VERSION),
+        "spec": json.dumps(
+            {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
+        ),
+        "blocks": str(len(memory.blocks)),
+    }
+    partial = path.with_name(path.name + ".partial")
+    try:
+        save_file(tensors, partial, metadata=header)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_memory(path: str | Path) -> LatentMemory:
+    """Read a memory that ``save_memory`` wrote, on the CPU.
+
+    Raises:
+        MirageError: the file is missing, truncated, not safetensors (a pickle, say), holds something else, was written
+            by a newer version, or what it holds does not fit together.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MirageError(f"load_memory: path must be a file; {str(path)!r} is not there.")
+    if path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+        raise MirageError(
+            f"load_memory: {path.name} must be a .safetensors file; it is a pickle, which is never loaded."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise MirageError(f"load_memory: {path.name} must be a whole .safetensors file; {error}.") from error
+    if header.get("format") != FORMAT:
+        raise MirageError(
+            f"load_memory: {path.name} must be a latent memory (format {FORMAT!r} in its header); "
+            f"got {header.get('format')!r}. It is another kind of file."
+        )
+    _check_version(path.name, header.get("version", ""))
+    return _memory_from(path.name, header, tensors)
+
+
+def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
+    """A memory's points as a binary .ply in viewer axes (x right, y up, z backward).
+
+    Args:
+        rgb: ``(N, 3)`` colours, 0..1.
+    """
+    points = memory.points
+    check_shape("point_cloud_ply", "rgb", rgb, f"({len(points)}, 3)", (len(points), 3))
+    vertex = np.zeros(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
+    xyz = (points.xyz * points.xyz.new_tensor([1.0, -1.0, -1.0])).cpu().numpy()
+    colours = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    for axis, name in enumerate("xyz"):
+        vertex[name] = xyz[:, axis]
+    for channel, name in enumerate(("red", "green", "blue")):
+        vertex[name] = colours[:, channel]
+    properties = [f"property float {a}" for a in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *properties, "end_header", ""]
+    return "\n".join(lines).encode() + vertex.tobytes()
+
+
+def _check_version(name: str, version: str) -> None:
+    if not version.isdecimal() or int(version) < 1:
+        raise MirageError(f"load_memory: {name} must state its version as a number; got {version!r}.")
+    if int(version) > VERSION:
+        raise MirageError(
+            f"load_memory: {name} was written as version {version}; this pack reads up to {VERSION}. Update the pack."
+        )
+
+
+def _memory_from(name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> LatentMemory:
+    try:
+        spec = LatentSpec(**json.loads(header["spec"]))
+        blocks = [
+            PointBlock(*(tensors[f"block.{number:06d}.{column}"] for column in COLUMNS))
+            for number in range(int(header["blocks"]))
+        ]
+        keyframes = ()
+        if "keyframe.frame" in tensors:
+            cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
+            numbers = tensors["keyframe.frame"].tolist()
+            keyframes = tuple(Keyframe(cameras[i], number) for i, number in enumerate(numbers))
+        return LatentMemory(spec, tuple(blocks), keyframes)
+    except (KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
+        raise MirageError(f"load_memory: {name} must hold a consistent memory; {error}.") from error
