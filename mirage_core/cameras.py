@@ -1,5 +1,6 @@
 """Cameras: poses and normalised intrinsics of a number of views."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,6 +104,31 @@ class Cameras:
         K[:, 1, 2] -= top
         return Cameras(self.cam2world, K / K.new_tensor([width, height, 1.0]).view(1, 3, 1))
 
+    def fitted(self, image_size: tuple[int, int]) -> "Cameras":
+        """The same cameras for a picture of another shape, ``(H, W)``, with square pixels.
+
+        The vertical field of view stays: a wider picture shows more at the sides.
+        """
+        H, W = check_size("Cameras.fitted", "image_size", image_size)
+        K = self.K.clone()
+        K[:, 0, 0] = K[:, 1, 1] * H / W
+        return Cameras(self.cam2world, K)
+
+    @classmethod
+    def at_origin(cls, field_of_view: float, image_size: tuple[int, int]) -> "Cameras":
+        """One camera at the world's origin, centred, square pixels.
+
+        Args:
+            field_of_view: horizontal, degrees.
+            image_size: ``(H, W)`` pixels; only its shape matters.
+        """
+        H, W = check_size("Cameras.at_origin", "image_size", image_size)
+        if not 0.0 < check_number("Cameras.at_origin", "field_of_view", field_of_view, above=0.0) < 180.0:
+            raise MirageError(f"Cameras.at_origin: field_of_view must be below 180 degrees; got {field_of_view!r}.")
+        focal = 0.5 / math.tan(math.radians(field_of_view) / 2)
+        K = torch.tensor([[focal, 0.0, 0.5], [0.0, focal * W / H, 0.5], [0.0, 0.0, 1.0]])
+        return cls(torch.eye(4).unsqueeze(0), K)
+
     def transformed(self, scale: float = 1.0, rotation: Tensor | None = None, translation: Tensor | None = None):
         """Move the cameras with a world that moves by ``x -> scale * rotation @ x + translation``.
 
@@ -183,8 +209,8 @@ def _check_rotation(who: str, name: str, rotation: Tensor) -> None:
         view = int(error.argmax())
         raise MirageError(
             f"{who}: {name} must hold a rotation (orthonormal columns); view {view} has column lengths "
-            f"{[round(float(n), 4) for n in rotation[view].norm(dim=0)]} and determinant {float(determinant[view]):.4g}. "
-            "Remove the scale, or check that it is not singular."
+            f"{[round(float(n), 4) for n in rotation[view].norm(dim=0)]} and determinant "
+            f"{float(determinant[view]):.4g}. Remove the scale, or check that it is not singular."
         )
     if bool((determinant < 0).any()):
         raise MirageError(

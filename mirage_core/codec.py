@@ -19,8 +19,8 @@ PATCHES = (8, 16)
 class PatchCodec(nn.Module):
     """Encode every patch of a picture as the lowest 4 x 4 coefficients of its orthonormal 2-D DCT, colour by colour.
 
-    Channel ``3 f + c`` holds frequency ``f = 4 fy + fx`` of colour ``c``; channels 0..2 are the patch's mean colour times
-    the patch size. Latent frame ``k`` is pixel frame ``4 k`` alone, the one whose camera it carries; decoding
+    Channel ``3 f + c`` holds frequency ``f = 4 fy + fx`` of colour ``c``; channels 0..2 are the patch's mean colour
+    times the patch size. Latent frame ``k`` is pixel frame ``4 k`` alone, the one whose camera it carries; decoding
     interpolates linearly between them. Encoding what was decoded gives the same latents back.
 
     Args:
@@ -53,7 +53,8 @@ class PatchCodec(nn.Module):
         H, W = video.shape[-2:]
         if H < 1 or W < 1 or H % self.patch or W % self.patch:
             raise MirageError(
-                f"PatchCodec.encode: video must have a height and width that are multiples of {self.patch}; got {H} x {W}."
+                f"PatchCodec.encode: video must have a height and width that are multiples of {self.patch}; "
+                f"got {H} x {W}."
             )
         patches = rearrange(video[:, :, ::TEMPORAL], "b c t (h y) (w x) -> b t h w c y x", y=self.patch, x=self.patch)
         basis = self.basis.to(video)

@@ -90,6 +90,24 @@ class Geometry:
         rows, columns = slice(top, top + height), slice(left, left + width)
         return Geometry(self.depth[:, rows, columns], cameras, self.valid[:, rows, columns])
 
+    def cropped_to_tokens(self, size: tuple[int, int], spatial: int) -> "Geometry":
+        """Crop to the part of the picture that a VAE encoded: the centre, in whole tokens of ``spatial`` pixels.
+
+        Args:
+            size: ``(h, w)`` of the latents.
+
+        Raises:
+            MirageError: a picture of this geometry's size does not encode to ``size``.
+        """
+        (H, W), (h, w) = self.image_size, check_size("Geometry.cropped_to_tokens", "size", size)
+        if (H // spatial, W // spatial) != (h, w):
+            raise MirageError(
+                f"Geometry: depth must have the size of the picture that was encoded. Latents of {w} x {h} tokens of "
+                f"{spatial} px come from about {w * spatial} x {h * spatial} pixels; got depth of {W} x {H}. "
+                "Estimate depth on the picture that goes into VAE Encode."
+            )
+        return self.cropped(H % spatial // 2, W % spatial // 2, h * spatial, w * spatial)
+
     def pooled(self, size: tuple[int, int], pooling: str = "median") -> tuple[Tensor, Tensor]:
         """Pool depth over each token's own pixels.
 

@@ -52,7 +52,8 @@ def lift(
     if not bool(keep.any()):
         raise MirageError(
             f"lift: geometry must give at least one of the {T} x {h} x {w} tokens a depth; none has one "
-            f"({int(geometry.valid.sum())} valid pixels; a token needs half of its own). Check depth, valid and exclude."
+            f"({int(geometry.valid.sum())} valid pixels; a token needs half of its own). "
+            "Check depth, valid and exclude."
         )
     view = keep.nonzero()[:, 0]  # int64 (N,)
     numbers = torch.arange(T) if frames is None else frames

@@ -90,7 +90,8 @@ class LatentMemory:
             MirageError: the memory is empty.
         """
         self.require_points("LatentMemory.bounds")
-        return torch.stack([self.points.xyz.amin(dim=0), self.points.xyz.amax(dim=0)])
+        each = torch.stack([block.bounds for block in self.blocks if len(block)])  # (blocks, 2, 3)
+        return torch.stack([each[:, 0].amin(dim=0), each[:, 1].amax(dim=0)])
 
     @property
     def points(self) -> PointBlock:
@@ -105,6 +106,10 @@ class LatentMemory:
     def require_points(self, who: str) -> None:
         if self.num_points == 0:
             raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and insert them first.")
+
+    def to(self, device: torch.device | str) -> "LatentMemory":
+        """The memory on another device; blocks that are there already are shared."""
+        return replace(self, blocks=tuple(block.to(device) for block in self.blocks))
 
     def insert(self, block: PointBlock, policy: str = "fill", cameras: Cameras | None = None) -> "LatentMemory":
         """Write a block of points.

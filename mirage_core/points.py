@@ -60,9 +60,15 @@ class PointBlock:
         return len(self.xyz)
 
     def __getitem__(self, index: Tensor | slice) -> "PointBlock":
-        """The points of a bool or int64 index, or of a slice, in its order; no longer tied to the cells they came from."""
+        """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
         columns = (self.xyz, self.features, self.footprint, self.confidence, self.frame)
         return PointBlock(*(column[index] for column in columns))
+
+    def to(self, device: torch.device | str) -> "PointBlock":
+        if self.xyz.device == torch.device(device):
+            return self
+        columns = (self.xyz, self.features, self.footprint, self.confidence, self.frame)
+        return PointBlock(*(column.to(device) for column in columns))
 
     @property
     def bounds(self) -> Tensor:

@@ -26,7 +26,7 @@ class Readout:
         point: int64 ``(T, h, w)`` index of the winning point in the memory.
         offset: ``(T, 2, h, w)`` where the winning point fell, in tokens from the token's centre, right and down.
             Within 0.5, or beyond where another token's disk reached in.
-        scale: ``(T, h, w)`` tokens that the winning token subtends: above 1 it is seen from nearer than it was recorded.
+        scale: ``(T, h, w)`` tokens that the winning token subtends: above 1 it is seen from nearer than when recorded.
     """
 
     latents: Tensor

@@ -118,7 +118,7 @@ def _write_disks(keys: Tensor, size: tuple[int, int], point: list[Tensor], off_u
 
 
 def _write_where_hit(keys, size, point, some, right, down, off_u, off_v, limit) -> None:
-    """Let the points ``some`` (int64 ``(S,)``) compete for the cell ``right`` and ``down`` of their own, if in reach."""
+    """Let the points ``some``, int64 ``(S,)``, compete for the cell ``right`` and ``down`` of theirs, if in reach."""
     du, dv = right - off_u[some], down - off_v[some]
     hit = (du * du + dv * dv <= limit[some]).nonzero().squeeze(1)
     if len(hit):

@@ -1,0 +1,30 @@
+"""The nodes, in the order in which a walk uses them."""
+
+from comfy_api.latest import ComfyExtension, io
+
+from .cameras import CameraPath
+from .codec import PatchCodecVae
+from .files import LoadLatentMemory, SaveLatentMemory
+from .geometry import SampleScene, SceneGeometry
+from .lift import LiftLatents
+from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
+from .warp import WarpLatents
+
+NODES: list[type[io.ComfyNode]] = [
+    SampleScene,
+    PatchCodecVae,
+    SceneGeometry,
+    LiftLatents,
+    LatentMemoryCache,
+    CameraPath,
+    WarpLatents,
+    MemoryInfo,
+    MemoryToPointCloud,
+    SaveLatentMemory,
+    LoadLatentMemory,
+]
+
+
+class MirageExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

@@ -1,0 +1,144 @@
+"""Where a scene comes from: a picture that ships with the pack, or the host's depth models."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from comfy_api.latest import io
+from PIL import Image
+
+from ..mirage_core import Cameras, Geometry
+from .host.geometry_packets import from_depth_anything, from_depth_picture, from_moge
+from .types import SCENE, CamerasSocket, GeometrySocket
+
+SAMPLE = Path(__file__).parent / "assets" / "dining_room"
+VIEWS = ("middle of the room", "a step back", "at the table")  # frames of the recording, in the order of scene.json
+ORDER = (1, 0, 2)
+WHOLE_TOKENS = 16  # pixels: the sample is cut so that both patch sizes divide it
+
+
+class SampleScene(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_SampleScene",
+            display_name="Sample Scene",
+            category=SCENE,
+            description="A real photograph with measured depth and pose (528 x 352, an office lounge recorded with a "
+            "depth camera). Where the sensor saw nothing, glass or dark surfaces, there is no geometry.",
+            search_aliases=["rgbd", "demo", "example", "depth photo", "mirage"],
+            inputs=[
+                io.Combo.Input(
+                    "view",
+                    options=list(VIEWS),
+                    tooltip="One of three frames of the same walk; their poses share one world, in metres.",
+                )
+            ],
+            outputs=[
+                io.Image.Output(display_name="image"),
+                GeometrySocket.Output(display_name="geometry", tooltip="Depth and camera, metres."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, view: str) -> io.NodeOutput:
+        scene = json.loads((SAMPLE / "scene.json").read_text())
+        frame = scene["frames"][ORDER[VIEWS.index(view)]]
+        with Image.open(SAMPLE / frame["image"]) as picture:
+            image = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32) / 255.0)  # (H, W, 3)
+        with Image.open(SAMPLE / frame["depth"]) as picture:
+            depth = torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])  # (H, W) metres
+        K = torch.tensor(frame["K"]).unsqueeze(0)
+        K[:, :2, 2] += 0.5  # the recording has pixel centres on whole numbers
+        cameras = Cameras.from_pixels(torch.tensor(frame["cam2world"]).unsqueeze(0), K, image_size=depth.shape)
+        H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
+        top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
+        geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)
+        return io.NodeOutput(image[None, top : top + H, left : left + W], geometry)
+
+
+class SceneGeometry(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        field_of_view = io.Float.Input(
+            "field_of_view",
+            default=60.0,
+            min=1.0,
+            max=175.0,
+            step=0.5,
+            tooltip="Horizontal field of view of the picture, degrees. Not used when cameras are connected.",
+        )
+        near = io.Float.Input("near", default=1.0, min=0.001, max=1e5, step=0.1, tooltip="Scene units of white.")
+        far = io.Float.Input(
+            "far",
+            default=10.0,
+            min=0.001,
+            max=1e6,
+            step=0.1,
+            tooltip="Scene units of black (inverse) or white (depth).",
+        )
+        return io.Schema(
+            node_id="Mirage_SceneGeometry",
+            display_name="Scene Geometry",
+            category=SCENE,
+            description="Depth and camera of a picture, from MoGe, Depth Anything 3, or a depth picture.",
+            search_aliases=["depth", "moge", "depth anything", "da3", "point map", "mirage"],
+            inputs=[
+                io.DynamicCombo.Input(
+                    "source",
+                    options=[
+                        io.DynamicCombo.Option(
+                            "MoGe",
+                            [io.Custom("MOGE_GEOMETRY").Input("moge_geometry", tooltip="From Run MoGe Inference.")],
+                        ),
+                        io.DynamicCombo.Option(
+                            "Depth Anything 3",
+                            [
+                                io.Custom("DA3_GEOMETRY").Input("da3_geometry", tooltip="From Run Depth Anything 3."),
+                                field_of_view,
+                            ],
+                        ),
+                        io.DynamicCombo.Option(
+                            "inverse depth picture",
+                            [
+                                io.Image.Input("depth", tooltip="Near is white, as depth models draw it."),
+                                field_of_view,
+                                near,
+                                far,
+                            ],
+                        ),
+                        io.DynamicCombo.Option(
+                            "depth picture",
+                            [
+                                io.Image.Input("depth", tooltip="Value times far is the depth; black has none."),
+                                field_of_view,
+                                far,
+                            ],
+                        ),
+                    ],
+                    tooltip="Where depth comes from.",
+                ),
+                CamerasSocket.Input(
+                    "cameras",
+                    optional=True,
+                    tooltip="Where the frames were taken, one camera per frame. None: one picture, whose camera is the "
+                    "origin of the world.",
+                ),
+            ],
+            outputs=[GeometrySocket.Output(display_name="geometry", tooltip="Depth and camera, scene units.")],
+        )
+
+    @classmethod
+    def execute(cls, source: dict, cameras: Cameras | None = None) -> io.NodeOutput:
+        match source["source"]:
+            case "MoGe":
+                return io.NodeOutput(from_moge(source["moge_geometry"], cameras))
+            case "Depth Anything 3":
+                packet, angle = source["da3_geometry"], source["field_of_view"]
+                return io.NodeOutput(from_depth_anything(packet, cameras, angle))
+            case kind:
+                inverse = kind == "inverse depth picture"
+                near = source["near"] if inverse else source["far"] * 1e-6
+                angle, far = source["field_of_view"], source["far"]
+                return io.NodeOutput(from_depth_picture(source["depth"], cameras, angle, inverse, near, far))

@@ -1,0 +1,1 @@
+"""The one place that touches comfy.* and the host's files and models."""

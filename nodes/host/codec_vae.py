@@ -1,0 +1,36 @@
+"""The patch codec inside the host's own VAE class, so that every node that takes a VAE takes it."""
+
+import comfy.sd
+import torch
+
+from ...mirage_core.codec import CHANNELS, TEMPORAL, PatchCodec
+
+
+class PatchCodecVAE(comfy.sd.VAE):
+    """A ``comfy.sd.VAE`` whose first stage model is a ``PatchCodec``.
+
+    The host's constructor recognises checkpoints; it is run on a tiny one of its own that has no weights (its pixel
+    space VAE), which sets up device, patcher and memory management, and then told about shapes and the model.
+    """
+
+    def __init__(self, patch: int):
+        super().__init__(sd={"pixel_space_vae": torch.tensor(1.0)}, dtype=torch.float32)
+        codec = PatchCodec(patch).eval().to(self.vae_dtype)
+        self.first_stage_model = codec
+        self.patcher = type(self.patcher)(
+            codec, load_device=self.patcher.load_device, offload_device=self.patcher.offload_device
+        )
+        self.latent_channels, self.latent_dim, self.output_channels = CHANNELS, 3, 3
+        # (frames, height, width): functions for the time axis, as the host's video VAEs have them
+        self.downscale_ratio = (lambda frames: (frames + TEMPORAL - 1) // TEMPORAL, patch, patch)
+        self.upscale_ratio = (lambda frames: max(0, TEMPORAL * frames - TEMPORAL + 1), patch, patch)
+        self.downscale_index_formula = self.upscale_index_formula = (TEMPORAL, patch, patch)
+        # bytes: a video is held about four times over while its patches are transformed
+        self.memory_used_encode = lambda shape, dtype: 4 * 4 * shape[1] * shape[2] * shape[3] * shape[4]
+        self.memory_used_decode = lambda shape, dtype: 4 * 4 * 3 * TEMPORAL * shape[2] * shape[3] * shape[4] * patch**2
+        self.size = None
+        self.model_size()
+
+
+def patch_codec_vae(patch: int) -> PatchCodecVAE:
+    return PatchCodecVAE(patch)

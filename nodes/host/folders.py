@@ -1,0 +1,59 @@
+"""Where files may be: inside the host's input and output folders, nowhere else."""
+
+from pathlib import Path
+
+import folder_paths
+from comfy.cli_args import args
+
+from ...mirage_core import MirageError
+
+SUFFIX = ".safetensors"
+
+
+def memory_files() -> list[str]:
+    """All .safetensors files of the input folder, and those of the output folder marked ``[output]``."""
+    found = []
+    for folder, mark in ((folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), " [output]")):
+        root = Path(folder)
+        found += [f"{path.relative_to(root).as_posix()}{mark}" for path in sorted(root.rglob(f"*{SUFFIX}"))]
+    return found
+
+
+def readable_path(name: str) -> Path:
+    """The file behind a name from ``memory_files``.
+
+    Raises:
+        MirageError: it is not a .safetensors file of the input, output or temp folder.
+    """
+    relative, root = folder_paths.annotated_filepath(name)
+    root = Path(root or folder_paths.get_input_directory()).resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        raise MirageError(f"file: must lie in the input or output folder; got {name!r}, which leads outside.")
+    if path.suffix != SUFFIX or not path.is_file():
+        raise MirageError(f"file: must be a {SUFFIX} file of the input or output folder; {name!r} is not there.")
+    return path
+
+
+def new_memory_path(prefix: str) -> tuple[Path, str]:
+    """A file name that is still free under the output folder, and the name that ``readable_path`` takes for it.
+
+    Raises:
+        MirageError: the prefix leads outside the output folder.
+    """
+    output = Path(folder_paths.get_output_directory()).resolve()
+    if not (output / prefix).resolve().is_relative_to(output) or not Path(prefix).name:
+        raise MirageError(f"filename_prefix: must name a file inside the output folder; got {prefix!r}.")
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(output))
+    file = f"{name}_{counter:05}_{SUFFIX}"
+    return Path(folder) / file, f"{(Path(subfolder) / file).as_posix()} [output]"
+
+
+def fingerprint(name: str) -> str:
+    """Changes when the file does."""
+    state = readable_path(name).stat()
+    return f"{state.st_mtime_ns}:{state.st_size}"
+
+
+def writes_metadata() -> bool:
+    return not args.disable_metadata

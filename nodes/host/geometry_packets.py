@@ -1,0 +1,88 @@
+"""Depth, as the host's geometry models and depth pictures bring it, to ``Geometry``."""
+
+import torch
+from torch import Tensor
+
+from ...mirage_core import Cameras, Geometry, MirageError
+
+SKY_PROBABILITY = 0.5
+
+
+def from_moge(packet: dict, cameras: Cameras | None) -> Geometry:
+    """A MOGE_GEOMETRY packet. Metric for MoGe-2, up to scale for MoGe-1.
+
+    Args:
+        cameras: poses and intrinsics of the frames, if known; else one frame, its camera at the world's origin with
+            the field of view that MoGe found.
+
+    Raises:
+        MirageError: it is a panorama, has no depth, or holds several frames without cameras.
+    """
+    if "intrinsics" not in packet:
+        raise MirageError("moge_geometry: must be of a perspective picture; got a panorama, which has no intrinsics.")
+    depth = packet["depth"].float().cpu()
+    valid = torch.isfinite(depth) & (depth > 0)
+    if "mask" in packet:
+        valid &= packet["mask"].bool().cpu()
+    if cameras is None:
+        _one_frame("moge_geometry", depth)
+        cameras = Cameras(torch.eye(4).unsqueeze(0), packet["intrinsics"].float().cpu())
+    return Geometry(depth, cameras, valid)
+
+
+def from_depth_anything(packet: dict, cameras: Cameras | None, field_of_view: float) -> Geometry:
+    """A DA3_GEOMETRY packet; sky is left without geometry.
+
+    Args:
+        cameras: as ``from_moge``. A multi-view packet brings its own.
+        field_of_view: horizontal, degrees; for a single picture, of which the model knows no intrinsics.
+    """
+    depth = packet["depth"].float().cpu()
+    valid = torch.isfinite(depth) & (depth > 0)
+    if "sky" in packet:
+        valid &= packet["sky"].cpu() < SKY_PROBABILITY
+    if cameras is None and "extrinsics" in packet:
+        cameras = _multiview_cameras(packet)
+    if cameras is None:
+        _one_frame("da3_geometry", depth)
+        cameras = Cameras.at_origin(field_of_view, depth.shape[1:])
+    return Geometry(depth, cameras, valid)
+
+
+def from_depth_picture(
+    picture: Tensor, cameras: Cameras | None, field_of_view: float, inverse: bool, near: float, far: float
+) -> Geometry:
+    """A depth picture ``(B, H, W, 3)``, 0..1.
+
+    Args:
+        inverse: True = white is at ``near`` and black at ``far``, evenly spaced in 1/depth, as most depth models
+            draw it. False = depth is the value times ``far``, and black has no depth.
+        near, far: scene units.
+    """
+    if not 0.0 < near < far:
+        raise MirageError(f"depth picture: near must be above 0 and below far; got near {near:g}, far {far:g}.")
+    value = picture[..., :3].float().mean(dim=-1)
+    depth = 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far) if inverse else value * far
+    if cameras is None:
+        _one_frame("depth", depth)
+        cameras = Cameras.at_origin(field_of_view, depth.shape[1:])
+    return Geometry(depth, cameras)
+
+
+def _multiview_cameras(packet: dict) -> Cameras:
+    """Cameras of a multi-view packet: world-to-camera poses, and intrinsics in pixels of the resolution that the model
+    worked at, which is not that of its depth; its principal point is that picture's centre."""
+    world2cam = packet["extrinsics"][0].float().cpu()  # (S, 3, 4) or (S, 4, 4)
+    square = torch.eye(4).repeat(len(world2cam), 1, 1)
+    square[:, : world2cam.shape[1]] = world2cam
+    K = packet["intrinsics"][0].float().cpu()  # (S, 3, 3)
+    worked_at = torch.cat([2.0 * K[:, :2, 2], torch.ones(len(K), 1)], dim=1)  # (S, 3) width, height, 1
+    return Cameras(torch.linalg.inv(square), K / worked_at.unsqueeze(2))
+
+
+def _one_frame(name: str, depth: Tensor) -> None:
+    if len(depth) != 1:
+        raise MirageError(
+            f"{name}: must be of one picture unless cameras are connected; got {len(depth)} frames. Connect the "
+            "cameras of these frames: depth alone does not say where they were."
+        )

@@ -1,0 +1,80 @@
+"""The host's LATENT and IMAGE dictionaries as the core's tensors, and back."""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ...mirage_core import Geometry, MirageError, Readout
+
+
+def latent_frames(latent: dict, channels: int) -> Tensor:
+    """The frames of one LATENT: ``(T, C, h, w)``, from a video ``(1, C, T, h, w)`` or pictures ``(T, C, h, w)``.
+
+    Raises:
+        MirageError: it is a batch of videos, or its channel count is not the VAE's.
+    """
+    samples = latent["samples"]
+    if samples.ndim not in (4, 5) or samples.shape[1] != channels:
+        raise MirageError(
+            f"latent: must be (1, {channels}, T, h, w) or (T, {channels}, h, w), as the connected VAE makes it; "
+            f"got {tuple(samples.shape)}. Connect the VAE that encoded it."
+        )
+    if samples.ndim == 4:
+        return samples
+    if len(samples) != 1:
+        raise MirageError(f"latent: must be one video; got a batch of {len(samples)}. Lift them one after the other.")
+    return rearrange(samples, "1 c t h w -> t c h w")
+
+
+def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spatial: int, temporal: int) -> Geometry:
+    """The part of a geometry that latents cover: its centre in whole tokens, the frames that carry their cameras."""
+    geometry = geometry.cropped_to_tokens(size, spatial)
+    if len(geometry) == (frames - 1) * temporal + 1:
+        return geometry.at_latent_frames(temporal)
+    return geometry  # lift checks that the numbers agree
+
+
+def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, temporal: int) -> Tensor:
+    """A host MASK ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
+
+    One mask serves all frames.
+    """
+    H, W = geometry.image_size
+    if mask.ndim == 2:
+        mask = mask.unsqueeze(0)
+    if mask.shape[1:] != (H, W):
+        raise MirageError(
+            f"exclude: must have the size of the depth, {W} x {H}; got {mask.shape[2]} x {mask.shape[1]}."
+        )
+    top, left = H % spatial // 2, W % spatial // 2
+    mask = mask[:, top : top + H // spatial * spatial, left : left + W // spatial * spatial] > 0.5
+    if len(mask) == (frames - 1) * temporal + 1:
+        mask = mask[::temporal]
+    if len(mask) not in (1, frames):
+        raise MirageError(f"exclude: must hold 1 mask, or one per frame ({frames}); got {len(mask)}.")
+    return mask.expand(frames, -1, -1)
+
+
+def latent_of(readout: Readout, video: bool) -> dict:
+    """A readout as a LATENT whose ``noise_mask`` is 1 where the memory knows nothing.
+
+    Returns:
+        samples ``(1, C, T, h, w)`` and noise_mask ``(1, 1, T, h, w)`` for a video format, else ``(T, C, h, w)`` and
+        ``(T, 1, h, w)``. Unknown tokens are zero.
+    """
+    unknown = (~readout.known).float()
+    if not video:
+        return {"samples": readout.latents, "noise_mask": unknown.unsqueeze(1)}
+    return {
+        "samples": rearrange(readout.latents, "t c h w -> 1 c t h w").contiguous(),
+        "noise_mask": unknown[None, None],
+    }
+
+
+def depth_image(depth: Tensor) -> Tensor:
+    """Depth ``(T, h, w)`` as an IMAGE ``(T, h, w, 3)``: near is bright, unknown is black."""
+    known = depth > 0
+    nearness = torch.where(known, 1.0 / depth.clamp(min=1e-6), 0.0)
+    if bool(known.any()):
+        nearness = nearness / nearness.max()
+    return nearness.unsqueeze(-1).expand(-1, -1, -1, 3)

@@ -1,0 +1,127 @@
+"""The memory itself: write to it, look at it, see it as a cloud."""
+
+from io import BytesIO
+
+from comfy_api.latest import Types, io
+
+from ..mirage_core import LatentMemory, MirageError
+from ..mirage_core.memory import POLICIES
+from ..mirage_core.report import memory_report, memory_summary
+from ..mirage_core.storage import point_cloud_ply
+from .host.formats import colours_of
+from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
+
+
+class LatentMemoryCache(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_LatentMemoryCache",
+            display_name="Latent Memory Cache",
+            category=MEMORY,
+            description="Writes lifted points to a memory, or starts one. The memory that goes in is not changed.",
+            search_aliases=["spatial memory", "cache", "world model", "merge memories", "mirage"],
+            inputs=[
+                PointsSocket.Input("points", optional=True, tooltip="From Lift Latents to 3D."),
+                MemorySocket.Input("memory", optional=True, tooltip="The memory to write to. None: a new one."),
+                MemorySocket.Input(
+                    "merge_with", optional=True, tooltip="Another memory of the same world, added to this one."
+                ),
+                io.Combo.Input(
+                    "policy",
+                    options=list(POLICIES),
+                    tooltip="fill: add only what the memory does not know yet, so that it grows with the scene. "
+                    "append: add everything. refresh: new tokens replace older ones at the same place.",
+                ),
+                io.Float.Input(
+                    "budget",
+                    default=0.0,
+                    min=0.0,
+                    max=65536.0,
+                    step=1.0,
+                    tooltip="MiB to stay below, by keeping fewer points where they are densest. 0 = no limit.",
+                ),
+                io.Float.Input(
+                    "voxel",
+                    default=0.0,
+                    min=0.0,
+                    max=1000.0,
+                    step=0.005,
+                    advanced=True,
+                    tooltip="Keep one point per cube of this edge, scene units: the one seen finest. 0 = keep all.",
+                ),
+            ],
+            outputs=[MemorySocket.Output(display_name="memory")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        policy: str,
+        budget: float,
+        voxel: float,
+        points: LiftedPoints | None = None,
+        memory: LatentMemory | None = None,
+        merge_with: LatentMemory | None = None,
+    ) -> io.NodeOutput:
+        if points is None and memory is None and merge_with is None:
+            raise MirageError("Latent Memory Cache: connect points or a memory; nothing is connected.")
+        if points is not None:
+            memory = LatentMemory(points.spec) if memory is None else memory
+            memory = memory.merge(LatentMemory(points.spec))  # refuses latents of another format
+            memory = memory.insert(points.block, policy=policy, cameras=points.cameras)
+        if merge_with is not None:
+            memory = merge_with if memory is None else memory.merge(merge_with)
+        if voxel > 0:
+            memory = memory.compact(voxel)
+        if budget > 0:
+            memory = memory.prune(max_bytes=int(budget * 2**20))
+        return io.NodeOutput(memory)
+
+
+class MemoryInfo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_MemoryInfo",
+            display_name="Memory Info",
+            category=READ,
+            description="What a memory holds, as text. Connect Preview as Text to read it.",
+            search_aliases=["memory stats", "points", "mirage"],
+            inputs=[MemorySocket.Input("memory")],
+            outputs=[
+                MemorySocket.Output(display_name="memory"),
+                io.String.Output(display_name="report"),
+                io.Int.Output(display_name="points"),
+                io.Float.Output(display_name="MiB"),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, memory: LatentMemory) -> io.NodeOutput:
+        summary = memory_summary(memory)
+        report = memory_report(memory)
+        return io.NodeOutput(
+            memory, report, summary["points"], summary["mib"], ui={"mirage_memory": [summary], "text": [report]}
+        )
+
+
+class MemoryToPointCloud(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_MemoryToPointCloud",
+            display_name="Memory to Point Cloud",
+            category=READ,
+            description="The memory's points as a .ply file for Preview Point Cloud and Save Point Cloud, one point "
+            "per token, coloured by the latent format's own RGB factors.",
+            search_aliases=["ply", "3d", "preview memory", "mirage"],
+            inputs=[MemorySocket.Input("memory")],
+            outputs=[io.File3DPLY.Output(display_name="model_3d")],
+        )
+
+    @classmethod
+    def execute(cls, memory: LatentMemory) -> io.NodeOutput:
+        cloud = point_cloud_ply(memory, colours_of(memory.spec, memory.points.features))
+        return io.NodeOutput(Types.File3D(BytesIO(cloud), file_format="ply"))

@@ -1,0 +1,29 @@
+"""The sockets of this pack and what runs on their wires. Everything on a wire is immutable."""
+
+from dataclasses import dataclass
+
+from comfy_api.latest import io
+
+from ..mirage_core import Cameras, LatentSpec, PointBlock
+
+GeometrySocket = io.Custom("MIRAGE_GEOMETRY")  # mirage_core.Geometry
+CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per pixel frame
+PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
+MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
+
+SCENE = "Mirage/1 scene"
+MEMORY = "Mirage/2 memory"
+CAMERA = "Mirage/3 camera"
+READ = "Mirage/4 read"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LiftedPoints:
+    """Freshly lifted points, on their way to a memory."""
+
+    block: PointBlock
+    cameras: Cameras  # of the latent frames they were lifted from
+    spec: LatentSpec
+
+    def __repr__(self) -> str:
+        return f"LiftedPoints({len(self.block)} points from {len(self.cameras)} frames, {self.spec})"

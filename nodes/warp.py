@@ -1,0 +1,63 @@
+"""Warp Latents to Camera."""
+
+from comfy_api.latest import io
+
+from ..mirage_core import Cameras, LatentMemory, MirageError, splat
+from .host.latents import depth_image, latent_of
+from .host.memory_device import on_compute_device, on_intermediate_device
+from .types import READ, CamerasSocket, MemorySocket
+
+
+class WarpLatents(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_WarpLatents",
+            display_name="Warp Latents to Camera",
+            category=READ,
+            description="Splats the memory into the latent grid of every camera of a path. What the memory does not "
+            "know is left empty and marked in the noise mask, for a sampler to fill.",
+            search_aliases=["splat", "reproject", "novel view", "warp", "mirage"],
+            inputs=[
+                MemorySocket.Input("memory"),
+                CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
+                io.Int.Input("width", default=832, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
+                io.Int.Input("height", default=480, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
+                io.Boolean.Input(
+                    "footprint",
+                    default=True,
+                    advanced=True,
+                    tooltip="Draw a token as the disk it covers, which closes the gaps between tokens. Off: one cell "
+                    "per token, as in the published code.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="latent",
+                    tooltip="With noise_mask: 1 where the memory knows nothing, per latent frame.",
+                ),
+                io.Mask.Output(
+                    display_name="known", tooltip="White where the memory knows; one per latent frame, in tokens."
+                ),
+                io.Image.Output(display_name="depth", tooltip="Near is bright; one per latent frame, in tokens."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, memory: LatentMemory, cameras: Cameras, width: int, height: int, footprint: bool) -> io.NodeOutput:
+        spec = memory.spec
+        if width % spec.spatial or height % spec.spatial:
+            raise MirageError(
+                f"Warp Latents to Camera: width and height must be multiples of {spec.spatial}, the pixels of a token "
+                f"of this memory; got {width} x {height}."
+            )
+        size = (height // spec.spatial, width // spec.spatial)
+        views = cameras[:: spec.temporal].fitted((height, width))
+        readout = on_intermediate_device(splat(*on_compute_device(memory, views), size=size, footprint=footprint))
+        walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(size)}
+        return io.NodeOutput(
+            latent_of(readout, video=spec.temporal > 1),
+            readout.known.float(),
+            depth_image(readout.depth),
+            ui={"mirage_walk": [walk]},
+        )
