@@ -129,6 +129,13 @@ class Cameras:
         K = torch.tensor([[focal, 0.0, 0.5], [0.0, focal * W / H, 0.5], [0.0, 0.0, 1.0]])
         return cls(torch.eye(4).unsqueeze(0), K)
 
+    def relative_to(self, reference: "Cameras") -> "Cameras":
+        """The same cameras in the frame of another, single one: ``reference`` becomes the origin of the world."""
+        if len(reference) != 1:
+            raise MirageError(f"Cameras.relative_to: reference must be one camera; got {len(reference)}.")
+        rotation, center = reference.cam2world[0, :3, :3].T, reference.centers[0]
+        return self.transformed(rotation=rotation, translation=-(rotation @ center))
+
     def transformed(self, scale: float = 1.0, rotation: Tensor | None = None, translation: Tensor | None = None):
         """Move the cameras with a world that moves by ``x -> scale * rotation @ x + translation``.
 

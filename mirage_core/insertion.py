@@ -114,6 +114,6 @@ def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     h, w = view.size
     u, v, z = project(xyz, view)
     column, row = view.cells(u, v)
-    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h) & (z > MIN_DEPTH)
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h) & (z >= MIN_DEPTH)
     column, row = (torch.where(inside, x, 0.0).long() for x in (column, row))
     return column, row, z, inside

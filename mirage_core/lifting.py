@@ -44,7 +44,7 @@ def lift(
     check_choice("lift", "token_anchor", token_anchor, TOKEN_ANCHORS)
     T, _, h, w = latents.shape
     depth, share = geometry.pooled((h, w), pooling)  # (T, h, w) both
-    keep = depth > MIN_DEPTH  # bool (T, h, w)
+    keep = depth >= MIN_DEPTH  # bool (T, h, w)
     if edge is not None:
         keep &= ~geometry.edges((h, w), check_number("lift", "edge", edge, above=0.0))
     if exclude is not None:

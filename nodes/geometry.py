@@ -32,7 +32,8 @@ class SampleScene(io.ComfyNode):
                 io.Combo.Input(
                     "view",
                     options=list(VIEWS),
-                    tooltip="One of three frames of the same walk; their poses share one world, in metres.",
+                    tooltip="One of three frames of the same walk. They share one world, in metres, with the first "
+                    "one's camera as its origin.",
                 )
             ],
             outputs=[
@@ -44,14 +45,17 @@ class SampleScene(io.ComfyNode):
     @classmethod
     def execute(cls, view: str) -> io.NodeOutput:
         scene = json.loads((SAMPLE / "scene.json").read_text())
-        frame = scene["frames"][ORDER[VIEWS.index(view)]]
+        frames = [scene["frames"][number] for number in ORDER]
+        chosen = VIEWS.index(view)
+        frame = frames[chosen]
         with Image.open(SAMPLE / frame["image"]) as picture:
             image = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32) / 255.0)  # (H, W, 3)
         with Image.open(SAMPLE / frame["depth"]) as picture:
             depth = torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])  # (H, W) metres
-        K = torch.tensor(frame["K"]).unsqueeze(0)
+        K = torch.tensor([frame["K"] for frame in frames])
         K[:, :2, 2] += 0.5  # the recording has pixel centres on whole numbers
-        cameras = Cameras.from_pixels(torch.tensor(frame["cam2world"]).unsqueeze(0), K, image_size=depth.shape)
+        recorded = Cameras.from_pixels(torch.tensor([f["cam2world"] for f in frames]), K, image_size=tuple(depth.shape))
+        cameras = recorded.relative_to(recorded[0])[chosen]
         H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
         top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
         geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)

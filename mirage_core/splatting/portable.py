@@ -21,6 +21,10 @@ TILE = {"cpu": 2**17}  # points x views that are worked on at a time; measured w
 TILE_ELSEWHERE = 2**25
 EMPTY = torch.iinfo(torch.int64).max
 MAX_STEP = int(MAX_RADIUS + 0.5)  # cells that a disk can reach away from its own
+# Conditions are added up as numbers instead of being combined as bools: on a CPU a mask that branches (where,
+# masked_fill, comparisons) costs ten to forty times an addition. These weights put any violation beyond doubt.
+OUTSIDE = 2.0**24  # per cell
+BEHIND = 2.0**40  # per scene unit: the smallest step of a float32 next to MIN_DEPTH is 2^-33
 
 
 def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tensor:
@@ -31,7 +35,8 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
         footprint: ``(N,)`` world widths of the tokens; None = every point covers the one cell it falls into.
     """
     T, (h, w) = len(views), views.size
-    keys = torch.full((T * h * w + 1,), EMPTY, dtype=torch.int64, device=xyz.device)  # the last takes what misses
+    # (T, h w + 1): the last key of a view takes what misses it
+    keys = torch.full((T, h * w + 1), EMPTY, dtype=torch.int64, device=xyz.device)
     columns = xyz.T.contiguous().T  # (N, 3), one run of memory per coordinate
     each = views[:, None]
     tile = max(1, TILE.get(xyz.device.type, TILE_ELSEWHERE) // T)
@@ -39,12 +44,12 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     for start in starts:
         _splat_points(keys, columns[start : start + tile], start, each)
     if footprint is not None and len(xyz):
-        winner_depth = (keys[:-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
+        winner_depth = (keys[:, :-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
         farthest = _farthest_within_reach(winner_depth.nan_to_num(torch.inf).view(T, h, w))
         found = [_reaching(columns[a : a + tile], footprint[a : a + tile], a, each, farthest) for a in starts]
         *point, off_u, off_v, radius = (torch.cat(parts) for parts in zip(*found, strict=True))
         _write_disks(keys, (h, w), point, off_u, off_v, radius)
-    keys = keys[:-1].view(T, h, w)
+    keys = keys[:, :-1].reshape(T, h, w)
     return torch.where(keys == EMPTY, NO_POINT, keys & 0xFFFFFFFF)
 
 
@@ -60,7 +65,7 @@ def _reaching(xyz: Tensor, footprint: Tensor, start: int, views: Views, farthest
     """Find the points whose disk may win a cell around their own.
 
     Args:
-        farthest: ``(MAX_STEP, T, h', w')`` from ``_farthest_within_reach``.
+        farthest: ``(T, h', w', MAX_STEP)`` from ``_farthest_within_reach``.
 
     Returns:
         View, column, row, pushed back depth and point index; then where in its cell the point fell, in columns and
@@ -70,16 +75,16 @@ def _reaching(xyz: Tensor, footprint: Tensor, start: int, views: Views, farthest
     u, v, z = project(xyz, views)  # (T, N)
     column, row = views.cells(u, v)
     off_u, off_v = u - (column + views.anchor), v - (row + views.anchor)
-    radius = (footprint * views.focal[2] / z * DISK_RADIUS).clamp(max=MAX_RADIUS)
+    radius = (footprint * views.focal[2] / z.clamp(min=MIN_DEPTH) * DISK_RADIUS).clamp(max=MAX_RADIUS)
     pushed = z * REACH_PENALTY
-    near = (column >= -MAX_STEP) & (column < w + MAX_STEP) & (row >= -MAX_STEP) & (row < h + MAX_STEP)
-    reaching = near & (z > MIN_DEPTH) & (torch.maximum(off_u.abs(), off_v.abs()) + radius >= 1.0)
+    near_column, near_row = column.clamp(-MAX_STEP, w - 1 + MAX_STEP), row.clamp(-MAX_STEP, h - 1 + MAX_STEP)
+    violation = _violation(column, near_column, row, near_row, z)
     step = (radius + 0.5).floor().clamp(min=1.0)  # how many cells away the disk can reach
-    place = (row + MAX_STEP) * (w + 2 * MAX_STEP) + (column + MAX_STEP)  # in one padded grid of ``farthest``
+    place = (near_row + MAX_STEP) * (w + 2 * MAX_STEP) + (near_column + MAX_STEP)
     view = torch.arange(len(z), device=z.device)[:, None]
-    grids, place = torch.where(reaching, torch.stack([step - 1, place]), 0.0).long()
-    reaching &= pushed <= farthest.take((grids * len(z) + view) * farthest[0, 0].numel() + place)
-    chosen = reaching.flatten().nonzero().squeeze(1)  # int64 (M,)
+    place = (place * MAX_STEP + (step - 1)).long() + view * farthest[0].numel()
+    gain = torch.minimum(torch.maximum(off_u.abs(), off_v.abs()) + radius - 1.0, farthest.take(place) - pushed)
+    chosen = (gain >= violation).flatten().nonzero().squeeze(1)  # int64 (M,); gain is at most MAX_RADIUS
     column, row, pushed, off_u, off_v, radius = (
         x.flatten()[chosen] for x in (column, row, pushed, off_u, off_v, radius)
     )
@@ -93,12 +98,12 @@ def _farthest_within_reach(winner_depth: Tensor) -> Tensor:
         winner_depth: ``(T, h, w)`` scene units, infinite where no point landed.
 
     Returns:
-        ``(MAX_STEP, T, h', w')``.
+        ``(T, h', w', MAX_STEP)``.
     """
     reached = [F.pad(winner_depth, (MAX_STEP,) * 4, value=-1.0).unsqueeze(1)]
     for _ in range(MAX_STEP):
         reached.append(F.max_pool2d(reached[-1], 3, stride=1, padding=1))
-    return torch.stack(reached[1:]).squeeze(2)
+    return torch.cat(reached[1:], dim=1).movedim(1, -1).contiguous()
 
 
 def _write_disks(keys: Tensor, size: tuple[int, int], point: list[Tensor], off_u, off_v, radius) -> None:
@@ -128,11 +133,17 @@ def _write_where_hit(keys, size, point, some, right, down, off_u, off_v, limit) 
 
 
 def _write(keys: Tensor, view: Tensor, column: Tensor, row: Tensor, z: Tensor, n: Tensor, size: tuple[int, int]):
-    """Let points compete for cells; those outside the grid or behind the camera go to the spare key at the end."""
+    """Let points compete for cells; those outside the grid or behind the camera go to the view's spare key."""
     h, w = size
-    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h) & (z > MIN_DEPTH)
-    cell = torch.where(inside, row * w + column, 0.0).long() + view * (h * w)
-    cell = torch.where(inside, cell, len(keys) - 1)
+    near_column, near_row = column.clamp(0, w - 1), row.clamp(0, h - 1)
+    cell = near_row * w + near_column + _violation(column, near_column, row, near_row, z)
+    place = cell.clamp(max=h * w).long() + view * (h * w + 1)
     # the bits of a positive float32 sort like the float; the low word breaks ties by index
     key = (z.view(torch.int32).long() << 32) | n
-    keys.scatter_reduce_(0, cell.flatten(), key.flatten(), "amin")
+    keys.view(-1).scatter_reduce_(0, place.flatten(), key.flatten(), "amin")
+
+
+def _violation(column: Tensor, near_column: Tensor, row: Tensor, near_row: Tensor, z: Tensor) -> Tensor:
+    """0 for a point at a cell and depth that count, else at least 64; the near ones are the nearest that do."""
+    away = (column - near_column).abs() + (row - near_row).abs()
+    return away * OUTSIDE + (MIN_DEPTH - z).clamp(min=0.0) * BEHIND

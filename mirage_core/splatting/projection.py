@@ -7,6 +7,8 @@ multiply-add), so that they agree on every cell and every depth, bit for bit:
     x = (r00 d0 + r10 d1) + r20 d2        and y, z with columns 1 and 2 of the rotation: the camera frame
     u = x * focal_u / z + principal_u     and v: cell units, the token of column j stands at j + anchor
     width = footprint * focal / z         of the token, in cells; focal is the geometric mean of both axes
+
+A point counts if z is at least MIN_DEPTH; to keep every number finite, nearer ones are divided by MIN_DEPTH.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..cameras import Cameras
-from ..conventions import anchor_offset
+from ..conventions import MIN_DEPTH, anchor_offset
 
 # A token's disk is drawn with this radius, in widths of the token: the circle around the square it was seen through,
 # so that neighbouring tokens leave no gap between them.
@@ -76,9 +78,11 @@ def project(xyz: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
         views: numbers that broadcast against ``(N,)``: ``(..., T, 1)`` for every point in every view.
 
     Returns:
-        u, v in cells and z in scene units, ``(T, N)`` or as broadcast. Where z is 0 or below, u and v mean nothing.
+        u, v in cells and z in scene units, ``(T, N)`` or as broadcast. Where z is below ``MIN_DEPTH``, u and v are
+        finite and mean nothing.
     """
     r = views.rotation
     d0, d1, d2 = (xyz[:, axis] - views.center[axis] for axis in range(3))
     x, y, z = ((r[0, k] * d0 + r[1, k] * d1) + r[2, k] * d2 for k in range(3))
-    return x * views.focal[0] / z + views.principal[0], y * views.focal[1] / z + views.principal[1], z
+    divisor = z.clamp(min=MIN_DEPTH)
+    return x * views.focal[0] / divisor + views.principal[0], y * views.focal[1] / divisor + views.principal[1], z

@@ -41,7 +41,7 @@ def _covered_cells(position, width, views: Views, t: int) -> list[tuple[tuple[in
     )
     d = position - center
     x, y, z = ((rotation[0, k] * d[0] + rotation[1, k] * d[1]) + rotation[2, k] * d[2] for k in range(3))
-    if not z > MIN_DEPTH:
+    if z < MIN_DEPTH:
         return []
     u = x * focal[0] / z + principal[0]
     v = y * focal[1] / z + principal[1]
