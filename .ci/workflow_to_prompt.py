@@ -36,7 +36,7 @@ def workflow_to_prompt(workflow: dict, object_info: dict) -> dict:
         info = object_info[node["type"]]
         inputs = _widget_inputs(node, info)
         for slot in node.get("inputs", ()):
-            source = _source(slot.get("link"), nodes, sources)
+            source = _source(slot.get("link"), node, nodes, sources)
             if source is not None:
                 inputs[slot["name"]] = [str(source[0]), source[1]]
         title = node.get("title") or info.get("display_name") or node["type"]
@@ -51,9 +51,11 @@ def _check(node: dict, object_info: dict) -> None:
         raise WorkflowError(f"{_name(node)} is of a type that the server does not know. Is its pack loaded?")
 
 
-def _source(link: int | None, nodes: dict, sources: dict) -> tuple[Any, int] | None:
-    """Return the node and output slot where a link starts, seen through reroutes."""
+def _source(link: int | None, node: dict, nodes: dict, sources: dict) -> tuple[Any, int] | None:
+    """Return the node and output slot where a link into `node` starts, seen through reroutes."""
     while link is not None:
+        if link not in sources:
+            raise WorkflowError(f"{_name(node)} is reached by link {link}, which is not in the file.")
         node_id, slot = sources[link]
         if nodes[node_id]["type"] != REROUTE:
             return node_id, slot
@@ -89,7 +91,7 @@ def _take(node: dict, spec: dict, order: dict | None, values: Iterator, prefix: 
             value = _default(node, name, kind, options)
         elif options.get("control_after_generate", kind == "INT" and name in SEEDS):
             control = next(values, END)
-            if False:
+            if control not in CONTROLS:
                 got = "nothing" if control is END else repr(control)
                 raise WorkflowError(f"{_name(node)}: the value after {name!r} must be one of {CONTROLS}; got {got}.")
             if kind == "COMBO":

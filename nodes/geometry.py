@@ -82,6 +82,14 @@ class SceneGeometry(io.ComfyNode):
             step=0.1,
             tooltip="Scene units of black (inverse) or white (depth).",
         )
+        farthest = io.Float.Input(
+            "farthest",
+            default=0.0,
+            min=0.0,
+            max=1e6,
+            step=1.0,
+            tooltip="Scene units beyond which there is no geometry: distant hills, sky. 0 = no limit.",
+        )
         return io.Schema(
             node_id="Mirage_SceneGeometry",
             display_name="Scene Geometry",
@@ -94,13 +102,17 @@ class SceneGeometry(io.ComfyNode):
                     options=[
                         io.DynamicCombo.Option(
                             "MoGe",
-                            [io.Custom("MOGE_GEOMETRY").Input("moge_geometry", tooltip="From Run MoGe Inference.")],
+                            [
+                                io.Custom("MOGE_GEOMETRY").Input("moge_geometry", tooltip="From Run MoGe Inference."),
+                                farthest,
+                            ],
                         ),
                         io.DynamicCombo.Option(
                             "Depth Anything 3",
                             [
                                 io.Custom("DA3_GEOMETRY").Input("da3_geometry", tooltip="From Run Depth Anything 3."),
                                 field_of_view,
+                                farthest,
                             ],
                         ),
                         io.DynamicCombo.Option(
@@ -137,10 +149,10 @@ class SceneGeometry(io.ComfyNode):
     def execute(cls, source: dict, cameras: Cameras | None = None) -> io.NodeOutput:
         match source["source"]:
             case "MoGe":
-                return io.NodeOutput(from_moge(source["moge_geometry"], cameras))
+                return io.NodeOutput(from_moge(source["moge_geometry"], cameras, source["farthest"]))
             case "Depth Anything 3":
-                packet, angle = source["da3_geometry"], source["field_of_view"]
-                return io.NodeOutput(from_depth_anything(packet, cameras, angle))
+                packet, angle, farthest = source["da3_geometry"], source["field_of_view"], source["farthest"]
+                return io.NodeOutput(from_depth_anything(packet, cameras, angle, farthest))
             case kind:
                 inverse = kind == "inverse depth picture"
                 near = source["near"] if inverse else source["far"] * 1e-6

@@ -8,12 +8,13 @@ from ...mirage_core import Cameras, Geometry, MirageError
 SKY_PROBABILITY = 0.5
 
 
-def from_moge(packet: dict, cameras: Cameras | None) -> Geometry:
+def from_moge(packet: dict, cameras: Cameras | None, farthest: float = 0.0) -> Geometry:
     """A MOGE_GEOMETRY packet. Metric for MoGe-2, up to scale for MoGe-1.
 
     Args:
         cameras: poses and intrinsics of the frames, if known; else one frame, its camera at the world's origin with
             the field of view that MoGe found.
+        farthest: scene units; what lies beyond has no geometry. 0 = no limit.
 
     Raises:
         MirageError: it is a panorama, has no depth, or holds several frames without cameras.
@@ -21,7 +22,7 @@ def from_moge(packet: dict, cameras: Cameras | None) -> Geometry:
     if "intrinsics" not in packet:
         raise MirageError("moge_geometry: must be of a perspective picture; got a panorama, which has no intrinsics.")
     depth = packet["depth"].float().cpu()
-    valid = torch.isfinite(depth) & (depth > 0)
+    valid = _valid(depth, farthest)
     if "mask" in packet:
         valid &= packet["mask"].bool().cpu()
     if cameras is None:
@@ -30,15 +31,16 @@ def from_moge(packet: dict, cameras: Cameras | None) -> Geometry:
     return Geometry(depth, cameras, valid)
 
 
-def from_depth_anything(packet: dict, cameras: Cameras | None, field_of_view: float) -> Geometry:
+def from_depth_anything(packet: dict, cameras: Cameras | None, field_of_view: float, farthest: float = 0.0) -> Geometry:
     """A DA3_GEOMETRY packet; sky is left without geometry.
 
     Args:
         cameras: as ``from_moge``. A multi-view packet brings its own.
         field_of_view: horizontal, degrees; for a single picture, of which the model knows no intrinsics.
+        farthest: as ``from_moge``.
     """
     depth = packet["depth"].float().cpu()
-    valid = torch.isfinite(depth) & (depth > 0)
+    valid = _valid(depth, farthest)
     if "sky" in packet:
         valid &= packet["sky"].cpu() < SKY_PROBABILITY
     if cameras is None and "extrinsics" in packet:
@@ -67,6 +69,11 @@ def from_depth_picture(
         _one_frame("depth", depth)
         cameras = Cameras.at_origin(field_of_view, depth.shape[1:])
     return Geometry(depth, cameras)
+
+
+def _valid(depth: Tensor, farthest: float) -> Tensor:
+    valid = torch.isfinite(depth) & (depth > 0)
+    return valid & (depth <= farthest) if farthest > 0 else valid
 
 
 def _multiview_cameras(packet: dict) -> Cameras:

@@ -20,9 +20,9 @@ OBJECT_INFO = {
         "output_node": False,
         "input": {
             "required": {
+                "steps": ["INT", {"default": 20}],
                 "image": ["IMAGE", {}],
                 "seed": ["INT", {"default": 0, "control_after_generate": True}],
-                "steps": ["INT", {"default": 20}],
                 "sampler": ["COMBO", {"options": ["euler", "heun"], "control_after_generate": True}],
             },
             "optional": {"strength": ["FLOAT", {"default": 0.5}], "scale": ["FLOAT", {"forceInput": True}]},
@@ -114,6 +114,11 @@ def test_links_go_through_chains_of_reroutes_and_end_at_unconnected_ones():
     assert "image" not in prompt["6"]["inputs"]
 
 
+def test_a_link_that_the_file_does_not_hold_is_named():
+    with pytest.raises(WorkflowError, match=r"node 2 \(Save\) is reached by link 9, which is not in the file"):
+        convert(node(1, "Load", "a.png"), node(2, "Save", "auto", "x", image=9), links=[(1, 1, 0, 2, 0)])
+
+
 def test_the_upload_button_of_a_file_input_is_no_input():
     assert convert(node(1, "Load", "b.png", "image"))["1"]["inputs"] == {"image": "b.png"}
 
@@ -144,6 +149,11 @@ def test_more_values_than_widgets_are_an_error_where_the_browser_adds_none():
     with pytest.raises(WorkflowError, match=r"node 1 \(Sample\) has more saved widget values .*: \['extra'\]"):
         convert(node(1, "Sample", 7, "fixed", 12, "heun", "fixed", "", 0.5, "extra"))
     assert convert(node(2, "Save", "auto", "walk", "preview"))["2"]["inputs"] == {"codec": "auto", "name": "walk"}
+
+
+def test_widget_values_saved_by_name_are_refused():
+    with pytest.raises(WorkflowError, match=r"node 1 \(Load\): widgets_values must be a list; got a dict"):
+        convert({**node(1, "Load"), "widgets_values": {"image": "a.png"}})
 
 
 def test_notes_are_left_out_and_titles_are_kept():
