@@ -2,27 +2,14 @@
 
 
 async def comfy_entrypoint():
-    from comfy_api.latest import ComfyExtension, io
+    from comfy_api.latest import ComfyExtension
 
-    class Fail(io.ComfyNode):
-        """Raise what it is told."""
-
-        @classmethod
-        def define_schema(cls):
-            return io.Schema(
-                node_id="MirageTest_Fail",
-                category="test",
-                is_dev_only=True,
-                is_output_node=True,
-                inputs=[io.String.Input("message")],
-            )
-
-        @classmethod
-        def execute(cls, message):
-            raise ValueError(message)
+    from .kept import Keep
+    from .packets import DepthAnythingPacket, MogePacket
+    from .raising import Fail
 
     class HelperExtension(ComfyExtension):
         async def get_node_list(self):
-            return [Fail]
+            return [Fail, Keep, MogePacket, DepthAnythingPacket]
 
     return HelperExtension()

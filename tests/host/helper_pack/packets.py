@@ -1,0 +1,61 @@
+"""Geometry packets in the form in which the host's MoGe and Depth Anything 3 nodes hand them over."""
+
+import torch
+from comfy_api.latest import io
+
+H, W = 30, 44  # of the pictures
+
+
+class MogePacket(io.ComfyNode):
+    """A slanted plane with infinite depth outside the mask, as `apply_mask` leaves it."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="MirageTest_Moge",
+            category="test",
+            is_dev_only=True,
+            outputs=[io.Custom("MOGE_GEOMETRY").Output()],
+        )
+
+    @classmethod
+    def execute(cls):
+        depth = torch.linspace(2.0, 6.0, H)[None, :, None].repeat(1, 1, W)
+        mask = torch.ones(1, H, W, dtype=torch.bool)
+        mask[:, :5] = False
+        depth[~mask] = torch.inf
+        K = torch.tensor([[[0.9, 0.0, 0.5], [0.0, 0.9 * W / H, 0.5], [0.0, 0.0, 1.0]]])
+        packet = {"depth": depth, "mask": mask, "intrinsics": K, "image": torch.zeros(1, H, W, 3)}
+        return io.NodeOutput(packet)
+
+
+class DepthAnythingPacket(io.ComfyNode):
+    """One picture with sky, or two views with poses and the intrinsics of a smaller picture."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="MirageTest_Da3",
+            category="test",
+            is_dev_only=True,
+            inputs=[io.Boolean.Input("multiview")],
+            outputs=[io.Custom("DA3_GEOMETRY").Output()],
+        )
+
+    @classmethod
+    def execute(cls, multiview):
+        views = 2 if multiview else 1
+        packet = {
+            "depth": torch.full((views, H, W), 3.0),
+            "image": torch.zeros(views, H, W, 3),
+            "mode": "multiview" if multiview else "mono",
+        }
+        if multiview:
+            world2cam = torch.eye(4)[:3].repeat(1, 2, 1, 1)
+            world2cam[0, 1, 0, 3] = -0.5  # the second camera stands half a unit to the right
+            packet["extrinsics"] = world2cam
+            packet["intrinsics"] = torch.tensor([[20.0, 0, 14.0], [0, 20.0, 10.0], [0, 0, 1.0]]).repeat(1, 2, 1, 1)
+        else:
+            packet["sky"] = torch.zeros(1, H, W)
+            packet["sky"][:, :10] = 0.9
+        return io.NodeOutput(packet)
