@@ -4,6 +4,7 @@ A message reads ``who: what must hold; what came. What to do.``
 """
 
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ def check_finite(who: str, name: str, value: Tensor) -> Tensor:
 
 def check_size(who: str, name: str, size: object) -> tuple[int, int]:
     """Return ``size`` as ``(height, width)``, both at least 1."""
-    whole = isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(n, int) for n in size)
+    whole = isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(n, Integral) for n in size)
     if not whole or min(size) < 1:
         raise MirageError(f"{who}: {name} must be (height, width), two whole numbers of at least 1; got {size!r}.")
     return int(size[0]), int(size[1])
@@ -57,7 +58,7 @@ def check_choice(who: str, name: str, value: object, choices: Iterable[str]) -> 
 
 def check_number(who: str, name: str, value: object, above: float) -> float:
     """Return ``value`` as a float, finite and greater than ``above``."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not above < value < float("inf"):
         raise MirageError(f"{who}: {name} must be a finite number above {above:g}; got {value!r}.")
     return float(value)

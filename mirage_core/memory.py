@@ -1,6 +1,7 @@
 """The memory: an immutable value made of blocks of points, and the views that wrote them."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -186,7 +187,7 @@ class LatentMemory:
         Raises:
             MirageError: the budget is smaller than one point.
         """
-        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < 1:
+        if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 1:
             raise MirageError(f"prune: max_bytes must be a whole number of bytes above 0; got {max_bytes!r}.")
         if self.nbytes <= max_bytes:
             return self

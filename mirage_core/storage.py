@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .cameras import Cameras
-from .errors import MirageError, check_shape
+from .errors import MirageError, check_shape, describe
 from .memory import Keyframe, LatentMemory, LatentSpec
 from .points import PointBlock
 
@@ -30,7 +30,9 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
     Raises:
         MirageError: ``path`` does not end in .safetensors, or its folder does not exist.
     """
-    path = Path(path)
+    if not isinstance(memory, LatentMemory):
+        raise MirageError(f"save_memory: memory must be a LatentMemory; got {describe(memory)}.")
+    path = _as_path("save_memory", path)
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise MirageError(f"save_memory: path must be a .safetensors file in an existing folder; got {str(path)!r}.")
     tensors = {
@@ -68,10 +70,12 @@ def load_memory(path: str | Path) -> LatentMemory:
         MirageError: the file is missing, truncated, not safetensors (a pickle, say), holds something else, was written
             by a newer version, or what it holds does not fit together.
     """
-    path = Path(path)
+    path = _as_path("load_memory", path)
     if not path.is_file():
         raise MirageError(f"load_memory: path must be a file; {str(path)!r} is not there.")
-    if path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
         raise MirageError(
             f"load_memory: {path.name} must be a .safetensors file; it is a pickle, which is never loaded."
         )
@@ -108,6 +112,12 @@ def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
     properties = [f"property float {a}" for a in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *properties, "end_header", ""]
     return "\n".join(lines).encode() + vertex.tobytes()
+
+
+def _as_path(who: str, path: object) -> Path:
+    if not isinstance(path, (str, Path)):
+        raise MirageError(f"{who}: path must be text or a Path; got {describe(path)}.")
+    return Path(path)
 
 
 def _check_version(name: str, version: str) -> None:

@@ -153,8 +153,6 @@ class SceneGeometry(io.ComfyNode):
             case "Depth Anything 3":
                 packet, angle, farthest = source["da3_geometry"], source["field_of_view"], source["farthest"]
                 return io.NodeOutput(from_depth_anything(packet, cameras, angle, farthest))
-            case kind:
-                inverse = kind == "inverse depth picture"
-                near = source["near"] if inverse else source["far"] * 1e-6
-                angle, far = source["field_of_view"], source["far"]
-                return io.NodeOutput(from_depth_picture(source["depth"], cameras, angle, inverse, near, far))
+            case _:  # a depth picture; only the inverse one has a near end
+                angle, near, far = source["field_of_view"], source.get("near"), source["far"]
+                return io.NodeOutput(from_depth_picture(source["depth"], cameras, angle, near, far))

@@ -4,8 +4,9 @@ One 64-bit key per point and cell, depth bits above point index, reduced with an
 and equal depths go to the lower index, in whatever order the device runs. All views are taken together, the points in
 tiles that stay in the cache of a CPU core.
 
-With footprints a second pass lets every token's disk reach into the cells around its own. Hardly any disk changes
-anything: a token is looked at more closely only if it is nearer than the farthest winner within its reach.
+With footprints every token's disk also reaches into the cells around its own. Hardly any disk changes anything: a token
+is looked at more closely only if it is nearer than the farthest winner within its reach. Winners only ever come nearer,
+so those found so far are enough to tell which tokens may matter.
 """
 
 import itertools
@@ -19,12 +20,13 @@ from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views, project
 
 TILE = {"cpu": 2**17}  # points x views that are worked on at a time; measured with benchmarks/readout.py
 TILE_ELSEWHERE = 2**25
+REFRESHED = frozenset((0, *(2 * 4**k for k in range(16))))  # tiles after which the farthest winners are found anew
 EMPTY = torch.iinfo(torch.int64).max
 MAX_STEP = int(MAX_RADIUS + 0.5)  # cells that a disk can reach away from its own
 # Conditions are added up as numbers instead of being combined as bools: on a CPU a mask that branches (where,
 # masked_fill, comparisons) costs ten to forty times an addition. These weights put any violation beyond doubt.
 OUTSIDE = 2.0**24  # per cell
-BEHIND = 2.0**40  # per scene unit: the smallest step of a float32 next to MIN_DEPTH is 2^-33
+BEHIND = 2.0**60  # per scene unit: the float32 next below MIN_DEPTH is 2^-34 away
 
 
 def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tensor:
@@ -40,86 +42,90 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     columns = xyz.T.contiguous().T  # (N, 3), one run of memory per coordinate
     each = views[:, None]
     tile = max(1, TILE.get(xyz.device.type, TILE_ELSEWHERE) // T)
-    starts = range(0, len(xyz), tile)
-    for start in starts:
-        _splat_points(keys, columns[start : start + tile], start, each)
-    if footprint is not None and len(xyz):
-        winner_depth = (keys[:, :-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
-        farthest = _farthest_within_reach(winner_depth.nan_to_num(torch.inf).view(T, h, w))
-        found = [_reaching(columns[a : a + tile], footprint[a : a + tile], a, each, farthest) for a in starts]
-        *point, off_u, off_v, radius = (torch.cat(parts) for parts in zip(*found, strict=True))
-        _write_disks(keys, (h, w), point, off_u, off_v, radius)
+    found, farthest = [], None
+    for number, start in enumerate(range(0, len(xyz), tile)):
+        u, v, z = project(columns[start : start + tile], each)  # (T, M)
+        column, row = views.cells(u, v)
+        n = torch.arange(start, start + u.shape[1], device=xyz.device)
+        _write(keys, torch.arange(T, device=xyz.device)[:, None], column, row, z, n, views.size)
+        if footprint is not None:
+            if number in REFRESHED:
+                farthest = _farthest_within_reach(keys, views.size)
+            width = footprint[start : start + tile] * each.focal[2] / z.clamp(min=MIN_DEPTH)
+            found.append(_reaching(u, v, z, column, row, width, start, views.size, farthest))
+    if found:
+        view, column, row, *rest = (torch.cat(parts) for parts in zip(*found, strict=True))
+        _write_disks(keys, views, _farthest_within_reach(keys, views.size), view, column, row, *rest)
     keys = keys[:, :-1].reshape(T, h, w)
     return torch.where(keys == EMPTY, NO_POINT, keys & 0xFFFFFFFF)
 
 
-def _splat_points(keys: Tensor, xyz: Tensor, start: int, views: Views) -> None:
-    u, v, z = project(xyz, views)  # (T, N)
-    column, row = views.cells(u, v)
-    n = torch.arange(start, start + len(xyz), device=xyz.device)
-    view = torch.arange(len(z), device=xyz.device)[:, None]
-    _write(keys, view, column, row, z, n, views.size)
-
-
-def _reaching(xyz: Tensor, footprint: Tensor, start: int, views: Views, farthest: Tensor) -> tuple[Tensor, ...]:
+def _reaching(u, v, z, column, row, width, start: int, size: tuple[int, int], farthest: Tensor) -> tuple[Tensor, ...]:
     """Find the points whose disk may win a cell around their own.
 
     Args:
-        farthest: ``(T, h', w', MAX_STEP)`` from ``_farthest_within_reach``.
+        u, v, z, column, row, width: ``(T, M)``, in cells and scene units; width of the token, in cells.
+        start: index of the first point.
 
     Returns:
-        View, column, row, pushed back depth and point index; then where in its cell the point fell, in columns and
-        rows, and the radius of its disk. All ``(M,)``, in cells.
+        View, column, row, u, v, pushed back depth, radius of the disk and point index: ``(S,)``, in cells.
     """
-    h, w = views.size
-    u, v, z = project(xyz, views)  # (T, N)
-    column, row = views.cells(u, v)
-    off_u, off_v = u - (column + views.anchor), v - (row + views.anchor)
-    radius = (footprint * views.focal[2] / z.clamp(min=MIN_DEPTH) * DISK_RADIUS).clamp(max=MAX_RADIUS)
+    h, w = size
+    radius = (width * DISK_RADIUS).clamp(max=MAX_RADIUS)
     pushed = z * REACH_PENALTY
     near_column, near_row = column.clamp(-MAX_STEP, w - 1 + MAX_STEP), row.clamp(-MAX_STEP, h - 1 + MAX_STEP)
-    violation = _violation(column, near_column, row, near_row, z)
-    step = (radius + 0.5).floor().clamp(min=1.0)  # how many cells away the disk can reach
-    place = (near_row + MAX_STEP) * (w + 2 * MAX_STEP) + (near_column + MAX_STEP)
     view = torch.arange(len(z), device=z.device)[:, None]
-    place = (place * MAX_STEP + (step - 1)).long() + view * farthest[0].numel()
-    gain = torch.minimum(torch.maximum(off_u.abs(), off_v.abs()) + radius - 1.0, farthest.take(place) - pushed)
-    chosen = (gain >= violation).flatten().nonzero().squeeze(1)  # int64 (M,); gain is at most MAX_RADIUS
-    column, row, pushed, off_u, off_v, radius = (
-        x.flatten()[chosen] for x in (column, row, pushed, off_u, off_v, radius)
-    )
-    return chosen // len(xyz), column, row, pushed, chosen % len(xyz) + start, off_u, off_v, radius
+    gain = farthest.take(_place(view, near_column, near_row, radius, size)) - pushed
+    # a finite number and infinity, against 0 or at least 2^24: clamped, so that nothing outside passes
+    useful = gain.clamp(max=1.0) >= _violation(column, near_column, row, near_row, z)
+    chosen = useful.flatten().nonzero().squeeze(1)  # int64 (S,)
+    picked = (x.flatten()[chosen] for x in (column, row, u, v, pushed, radius))
+    return chosen // z.shape[1], *picked, chosen % z.shape[1] + start
 
 
-def _farthest_within_reach(winner_depth: Tensor) -> Tensor:
-    """Depth of the farthest winner within 1, 2, ... cells of each cell, the grid padded by ``MAX_STEP`` on all sides.
+def _place(view: Tensor, column: Tensor, row: Tensor, radius: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where in the flattened ``farthest`` the reach of a disk stands: int64, all arguments broadcast."""
+    step = (radius + 0.5).floor().clamp(min=1.0)  # how many cells away the disk can reach
+    padded_h, padded_w = (n + 2 * MAX_STEP for n in size)
+    cell = (row + MAX_STEP) * padded_w + (column + MAX_STEP)
+    return (cell * MAX_STEP + (step - 1.0)).long() + view * (padded_h * padded_w * MAX_STEP)
 
-    Args:
-        winner_depth: ``(T, h, w)`` scene units, infinite where no point landed.
+
+def _farthest_within_reach(keys: Tensor, size: tuple[int, int]) -> Tensor:
+    """Depth of the farthest winner within 1, 2, ... cells of each cell, infinite if one of them has no winner.
 
     Returns:
-        ``(T, h', w', MAX_STEP)``.
+        ``(T, h', w', MAX_STEP)``, the grid padded by ``MAX_STEP`` on all sides.
     """
-    reached = [F.pad(winner_depth, (MAX_STEP,) * 4, value=-1.0).unsqueeze(1)]
+    depth = (keys[:, :-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
+    depth = depth.nan_to_num(torch.inf).view(-1, 1, *size)
+    reached = [F.pad(depth, (MAX_STEP,) * 4, value=-1.0)]
     for _ in range(MAX_STEP):
         reached.append(F.max_pool2d(reached[-1], 3, stride=1, padding=1))
     return torch.cat(reached[1:], dim=1).movedim(1, -1).contiguous()
 
 
-def _write_disks(keys: Tensor, size: tuple[int, int], point: list[Tensor], off_u, off_v, radius) -> None:
+def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row, u, v, pushed, radius, n) -> None:
     """Write disks, as ``_reaching`` found them, into the cells around their own."""
-    limit = radius * radius
+    off_u, off_v = u - (column + views.anchor), v - (row + views.anchor)  # where in its cell the point fell
+    useful = torch.maximum(off_u.abs(), off_v.abs()) + radius >= 1.0
+    useful &= pushed <= farthest.take(_place(view, column, row, radius, views.size))
+    kept = useful.nonzero().squeeze(1)
+    view, column, row, pushed, n, off_u, off_v, radius = (
+        x[kept] for x in (view, column, row, pushed, n, off_u, off_v, radius)
+    )
+    point, limit = (view, column, row, pushed, n), radius * radius
     small = (radius < 1.0).nonzero().squeeze(1)  # reaches only towards the sides of the cell that it is nearest to
     if len(small):
         toward_u, toward_v = (torch.where(x[small] < 0, -1.0, 1.0) for x in (off_u, off_v))
         still = torch.zeros_like(toward_u)
         for right, down in ((toward_u, still), (still, toward_v), (toward_u, toward_v)):
-            _write_where_hit(keys, size, point, small, right, down, off_u, off_v, limit)
+            _write_where_hit(keys, views.size, point, small, right, down, off_u, off_v, limit)
     for reach in range(1, MAX_STEP + 1):
         some = ((radius >= 1.0) & ((radius + 0.5).floor() == reach)).nonzero().squeeze(1)
         for down, right in itertools.product(range(-reach, reach + 1), repeat=2):
             if len(some) and (down, right) != (0, 0):
-                _write_where_hit(keys, size, point, some, right, down, off_u, off_v, limit)
+                _write_where_hit(keys, views.size, point, some, right, down, off_u, off_v, limit)
 
 
 def _write_where_hit(keys, size, point, some, right, down, off_u, off_v, limit) -> None:
@@ -144,6 +150,6 @@ def _write(keys: Tensor, view: Tensor, column: Tensor, row: Tensor, z: Tensor, n
 
 
 def _violation(column: Tensor, near_column: Tensor, row: Tensor, near_row: Tensor, z: Tensor) -> Tensor:
-    """0 for a point at a cell and depth that count, else at least 64; the near ones are the nearest that do."""
+    """0 for a point at a cell and depth that count, else at least 2^24; the near ones are the nearest that do."""
     away = (column - near_column).abs() + (row - near_row).abs()
     return away * OUTSIDE + (MIN_DEPTH - z).clamp(min=0.0) * BEHIND

@@ -52,19 +52,24 @@ def from_depth_anything(packet: dict, cameras: Cameras | None, field_of_view: fl
 
 
 def from_depth_picture(
-    picture: Tensor, cameras: Cameras | None, field_of_view: float, inverse: bool, near: float, far: float
+    picture: Tensor, cameras: Cameras | None, field_of_view: float, near: float | None, far: float
 ) -> Geometry:
     """A depth picture ``(B, H, W, 3)``, 0..1.
 
     Args:
-        inverse: True = white is at ``near`` and black at ``far``, evenly spaced in 1/depth, as most depth models
-            draw it. False = depth is the value times ``far``, and black has no depth.
-        near, far: scene units.
+        near, far: scene units. White is at ``near`` and black at ``far``, evenly spaced in 1/depth, as most depth
+            models draw it. Without ``near`` depth is the value times ``far``, and black has no depth.
+
+    Raises:
+        MirageError: ``near`` is not below ``far``, or there are several frames without cameras.
     """
-    if not 0.0 < near < far:
+    value = picture[..., :3].float().mean(dim=-1)  # (B, H, W)
+    if near is None:
+        depth = value * far
+    elif 0.0 < near < far:
+        depth = 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far)
+    else:
         raise MirageError(f"depth picture: near must be above 0 and below far; got near {near:g}, far {far:g}.")
-    value = picture[..., :3].float().mean(dim=-1)
-    depth = 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far) if inverse else value * far
     if cameras is None:
         _one_frame("depth", depth)
         cameras = Cameras.at_origin(field_of_view, depth.shape[1:])
