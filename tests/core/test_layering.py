@@ -1,0 +1,45 @@
+"""The core knows nothing of the host, and importing it does nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+CORE = ROOT / "mirage_core"
+HOST = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths", "server", "nodes", "execution"}
+
+
+@pytest.mark.parametrize("file", sorted(CORE.rglob("*.py")), ids=lambda file: str(file.relative_to(CORE)))
+def test_the_core_imports_neither_the_host_nor_itself_by_name(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            imported = {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported = {node.module.split(".")[0]}
+        elif isinstance(node, ast.ImportFrom):
+            inside = file.relative_to(CORE).parts
+            assert node.level <= len(inside), f"{file}:{node.lineno} imports from above mirage_core"
+            continue
+        else:
+            continue
+        assert not imported & (HOST | {"mirage_core"}), f"{file}:{node.lineno} imports {imported}"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "nodes").glob("*.py")), ids=lambda file: file.name)
+def test_only_the_host_folder_of_the_nodes_touches_the_host(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module]
+        for name in names:
+            top = name.split(".")[0]
+            assert top == "comfy_api" or top not in HOST, f"{file}:{node.lineno} imports {name}"
+
+
+def test_importing_the_core_prints_nothing_and_needs_no_host():
+    code = "import sys, mirage_core; print(sorted({'comfy', 'comfy_api', 'nodes', 'triton'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
