@@ -1,5 +1,7 @@
 """Making a memory smaller: one point per voxel, ordered and cut so that neighbours in space lie together."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,9 @@ SEARCH_STEPS = 24  # of bisection: the voxel size is then known to better than a
 def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     """Keep the finest point of each voxel (smallest footprint, then lowest index), in Morton order, cut into blocks.
 
+    It grows to the area of all points that it stands for, at most to the width of the voxel: detail goes, but the
+    surface stays closed.
+
     Raises:
         MirageError: the voxel is so small that the scene would need more than 2^20 of them along an axis.
     """
@@ -24,6 +29,9 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     first = torch.ones_like(sorted_code, dtype=torch.bool)
     first[1:] = sorted_code[1:] != sorted_code[:-1]
     kept = points[order[first]]
+    voxel_of = first.cumsum(0) - 1  # int64 (N,) which of the kept points each stands behind
+    area = torch.zeros_like(kept.footprint).index_add_(0, voxel_of, points.footprint[order].square())
+    kept = replace(kept, footprint=area.sqrt().clamp(max=voxel).maximum(kept.footprint))
     return tuple(kept[start : start + BLOCK_POINTS] for start in range(0, len(kept), BLOCK_POINTS))
 
 
