@@ -1,0 +1,145 @@
+"""The memory as an immutable value."""
+
+import pytest
+import torch
+
+from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, PointBlock, lift, splat
+
+SPEC = LatentSpec(channels=3, spatial=4, temporal=4, name="test")
+SIZE = (3, 5)  # tokens
+K = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 5 / 3, 0.5], [0.0, 0.0, 1.0]]])
+
+
+def at(*positions):
+    """Cameras looking along z from some positions."""
+    cam2world = torch.eye(4).repeat(len(positions), 1, 1)
+    cam2world[:, :3, 3] = torch.tensor(positions)
+    return Cameras(cam2world, K)
+
+
+def wall(cameras, distance=4.0, seed=0):
+    """What cameras see of a wall, z = distance in the world, with random latents."""
+    depth = (distance - cameras.centers[:, 2])[:, None, None].expand(-1, 12, 20)
+    latents = torch.randn(len(cameras), 3, *SIZE, generator=torch.Generator().manual_seed(seed))
+    return lift(latents, Geometry(depth, cameras))
+
+
+def remember(block, cameras, policy="fill", memory=None):
+    return (memory or LatentMemory(SPEC)).insert(block, policy=policy, cameras=cameras)
+
+
+def test_an_insertion_returns_a_new_memory_that_shares_the_old_blocks():
+    here, aside = at((0.0, 0.0, 0.0)), at((3.0, 0.0, 0.0))
+    old = remember(wall(here), here)
+    blocks, points = old.blocks, old.num_points
+    new = remember(wall(aside), aside, memory=old)
+    assert new is not old and old.blocks is blocks and old.num_points == points < new.num_points
+    assert new.blocks[0] is old.blocks[0]
+    assert len(new.keyframes) == 2 and len(old.keyframes) == 1
+
+
+def test_fill_adds_nothing_that_the_memory_explains():
+    here = at((0.0, 0.0, 0.0))
+    memory = remember(wall(here), here)
+    assert memory.num_points == 15
+    assert remember(wall(here, seed=1), here, memory=memory).num_points == 15
+    still = at(*[(0.0, 0.0, 0.0)] * 4)
+    assert remember(wall(still), still).num_points == 15
+
+
+def test_fill_adds_what_is_clearly_nearer_and_what_is_clearly_farther():
+    here = at((0.0, 0.0, 0.0))
+    memory = remember(wall(here), here)
+    assert remember(wall(here, distance=2.0), here, memory=memory).num_points == 30
+    assert remember(wall(here, distance=8.0), here, memory=memory).num_points == 30
+    assert remember(wall(here, distance=4.1), here, memory=memory).num_points == 15  # within a sensor's noise
+
+
+def test_append_adds_everything():
+    here = at((0.0, 0.0, 0.0))
+    memory = remember(wall(here), here)
+    assert remember(wall(here), here, "append", memory).num_points == 30
+
+
+def test_refresh_replaces_the_same_place_and_what_stood_in_front_and_keeps_what_is_hidden():
+    here = at((0.0, 0.0, 0.0))
+    old = remember(wall(here), here)
+    for distance, points in ((4.0, 15), (8.0, 15), (2.0, 30)):
+        new = wall(here, distance, seed=1)
+        memory = remember(new, here, "refresh", old)
+        assert memory.num_points == points
+        assert torch.equal(splat(memory, here, SIZE).latents, splat(remember(new, here), here, SIZE).latents)
+
+
+def test_frames_that_were_recorded_name_the_keyframes():
+    here = at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+    depth = torch.full((2, 12, 20), 4.0)
+    block = lift(torch.zeros(2, 3, *SIZE), Geometry(depth, here), frames=torch.tensor([7, 11]))
+    memory = remember(block, here)
+    assert [keyframe.frame for keyframe in memory.keyframes] == [7, 11]
+    assert set(memory.points.frame.tolist()) == {7, 11}
+    torch.testing.assert_close(memory.keyframes[1].camera.cam2world, here[1].cam2world)
+
+
+def test_bytes_and_bounds_are_those_of_the_points():
+    memory = LatentMemory(SPEC).insert(PointBlock(torch.tensor([[1.0, 2, 3], [-1, 5, 0]]), torch.zeros(2, 3)), "append")
+    assert memory.nbytes == 2 * (3 * 4 + 3 * 4 + 4 + 4 + 4)
+    assert memory.bounds.tolist() == [[-1, 2, 0], [1, 5, 3]]
+    assert "2 points" in repr(memory) and len(repr(memory)) < 100
+
+
+def test_a_moved_world_looks_the_same_to_cameras_that_move_with_it():
+    here = at((0.0, 0.0, 0.0), (0.5, 0.25, 1.0))
+    memory = remember(wall(here), here, "append")
+    turn = torch.tensor([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])  # exact in float32
+    move = dict(scale=2.0, rotation=turn, translation=torch.tensor([4.0, -8.0, 1.0]))
+    moved, cameras = memory.transform(**move), here.transformed(**move)
+    before, after = splat(memory, here, SIZE), splat(moved, cameras, SIZE)
+    assert torch.equal(before.point, after.point) and torch.equal(before.scale, after.scale)
+    torch.testing.assert_close(after.depth, 2 * before.depth)
+    torch.testing.assert_close(moved.keyframes[1].camera.cam2world, cameras[1].cam2world)
+
+
+def test_a_merged_memory_holds_both_and_keeps_the_name_it_knows():
+    here, aside = at((0.0, 0.0, 0.0)), at((3.0, 0.0, 0.0))
+    unnamed = LatentMemory(LatentSpec(3, 4, 4)).insert(wall(aside), "append", aside)
+    merged = unnamed.merge(remember(wall(here), here))
+    assert merged.num_points == 30 and len(merged.keyframes) == 2
+    assert merged.spec == SPEC
+
+
+def test_compacting_keeps_the_finest_point_of_each_voxel_and_lets_it_cover_the_others():
+    xyz = torch.tensor([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2], [5.1, 0.1, 0.1]])
+    block = PointBlock(xyz, torch.arange(9.0).view(3, 3), footprint=torch.tensor([0.4, 0.3, 0.2]))
+    memory = LatentMemory(SPEC).insert(block, "append").compact(voxel=1.0)
+    assert memory.num_points == 2
+    kept = memory.points
+    assert kept.features.tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
+    torch.testing.assert_close(kept.footprint, torch.tensor([0.5, 0.2]))  # sqrt(0.4^2 + 0.3^2)
+
+
+def test_compacting_cuts_blocks_along_a_curve_through_space():
+    g = torch.Generator().manual_seed(0)
+    block = PointBlock(torch.rand(20_000, 3, generator=g) * 8, torch.zeros(20_000, 3))
+    memory = LatentMemory(SPEC).insert(block, "append").compact(voxel=0.01)
+    volumes = [(b.bounds[1] - b.bounds[0]).prod() for b in memory.blocks]
+    assert len(volumes) == 5 and sum(volumes) < 0.5 * 5 * 8**3  # blocks that were cut at random would each fill it
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
+def test_pruning_stays_below_the_budget_and_spreads_what_it_keeps(share):
+    g = torch.Generator().manual_seed(0)
+    xyz = torch.rand(3_000, 3, generator=g) * torch.tensor([8.0, 4.0, 0.0])
+    memory = LatentMemory(SPEC).insert(PointBlock(xyz, torch.zeros(3_000, 3), torch.full((3_000,), 0.1)), "append")
+    budget = int(share * memory.nbytes)
+    pruned = memory.prune(max_bytes=budget)
+    assert 0.5 * budget < pruned.nbytes <= budget
+    torch.testing.assert_close(pruned.bounds, memory.bounds, atol=0.5, rtol=0)
+    assert memory.prune(max_bytes=memory.nbytes) is memory
+
+
+def test_an_empty_memory_can_be_compacted_pruned_and_merged():
+    empty = LatentMemory(SPEC)
+    assert (empty.num_points, empty.nbytes) == (0, 0)
+    assert empty.compact(1.0) is empty and empty.prune(max_bytes=1) is empty
+    assert empty.merge(empty).num_points == 0
