@@ -86,32 +86,32 @@ def splat(
 
 def _read(blocks: Sequence[PointBlock], xyz: Tensor, widths: Tensor, point: Tensor, views: Views) -> Readout:
     """Gather what the winning points ``point`` (int64 ``(T, h, w)``) carry."""
-    known = point != NO_POINT
-    view, row, column = known.nonzero().unbind(1)  # int64 (M,)
-    winner = point[known]  # int64 (M,)
-    seen_from = views[view,]
-    u, v, z = project(xyz[winner], seen_from)
-    features = _features(blocks, winner)
     T, h, w = point.shape
-    latents = features.new_zeros(T, h, w, features.shape[1])
-    latents[known] = features
-    depth, scale = (torch.zeros_like(point, dtype=torch.float32) for _ in range(2))
-    offset = depth.new_zeros(T, h, w, 2)
-    depth[known] = z
-    scale[known] = widths[winner] * seen_from.focal[2] / z
-    offset[known] = torch.stack([u - (column + views.anchor), v - (row + views.anchor)], dim=-1)
+    known = point != NO_POINT
+    cell = known.flatten().nonzero().squeeze(1)  # int64 (M,) of the T h w cells
+    winner = point.flatten()[cell]  # int64 (M,)
+    seen_from = views[cell // (h * w),]
+    u, v, z = project(xyz[winner], seen_from)
+    offset = torch.stack([u - (cell % w + views.anchor), v - (cell // w % h + views.anchor)], dim=1)
+
+    def spread(values: Tensor) -> Tensor:
+        """Values of the winners ``(M, ...)`` over all cells ``(T h w, ...)``, 0 where there is none."""
+        return values.new_zeros(T * h * w, *values.shape[1:]).index_copy_(0, cell, values)
+
     return Readout(
-        latents=rearrange(latents, "t h w c -> t c h w").contiguous(),
+        latents=rearrange(spread(_features(blocks, winner)), "(t h w) c -> t c h w", t=T, h=h, w=w).contiguous(),
         known=known,
-        depth=depth,
+        depth=spread(z).view(T, h, w),
         point=point,
-        offset=rearrange(offset, "t h w xy -> t xy h w").contiguous(),
-        scale=scale,
+        offset=rearrange(spread(offset), "(t h w) xy -> t xy h w", t=T, h=h, w=w).contiguous(),
+        scale=spread(widths[winner] * seen_from.focal[2] / z).view(T, h, w),
     )
 
 
 def _features(blocks: Sequence[PointBlock], winner: Tensor) -> Tensor:
     """Features ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in."""
+    if len(blocks) == 1:
+        return blocks[0].features.index_select(0, winner)
     ends = torch.tensor([len(block) for block in blocks], device=winner.device).cumsum(0)
     owner = torch.searchsorted(ends, winner, right=True)  # int64 (M,)
     features = blocks[0].features.new_empty(len(winner), blocks[0].features.shape[1])

@@ -9,8 +9,6 @@ is looked at more closely only if it is nearer than the farthest winner within i
 so those found so far are enough to tell which tokens may matter.
 """
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,6 +18,7 @@ from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views, project
 
 TILE = {"cpu": 2**17}  # points x views that are worked on at a time; measured with benchmarks/readout.py
 TILE_ELSEWHERE = 2**25
+WRITES = 2**20  # cells that disks are tried on at a time
 REFRESHED = frozenset((0, *(2 * 4**k for k in range(16))))  # tiles after which the farthest winners are found anew
 EMPTY = torch.iinfo(torch.int64).max
 MAX_STEP = int(MAX_RADIUS + 0.5)  # cells that a disk can reach away from its own
@@ -98,11 +97,13 @@ def _farthest_within_reach(keys: Tensor, size: tuple[int, int]) -> Tensor:
         ``(T, h', w', MAX_STEP)``, the grid padded by ``MAX_STEP`` on all sides.
     """
     depth = (keys[:, :-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
-    depth = depth.nan_to_num(torch.inf).view(-1, 1, *size)
+    depth = depth.nan_to_num(torch.inf).view(-1, *size)
     reached = [F.pad(depth, (MAX_STEP,) * 4, value=-1.0)]
     for _ in range(MAX_STEP):
-        reached.append(F.max_pool2d(reached[-1], 3, stride=1, padding=1))
-    return torch.cat(reached[1:], dim=1).movedim(1, -1).contiguous()
+        wider = F.pad(reached[-1], (1, 1, 1, 1), value=-1.0)
+        rows = torch.maximum(torch.maximum(wider[:, :-2], wider[:, 1:-1]), wider[:, 2:])
+        reached.append(torch.maximum(torch.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:]))
+    return torch.stack(reached[1:], dim=-1)
 
 
 def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row, u, v, pushed, radius, n) -> None:
@@ -114,28 +115,29 @@ def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row
     view, column, row, pushed, n, off_u, off_v, radius = (
         x[kept] for x in (view, column, row, pushed, n, off_u, off_v, radius)
     )
-    point, limit = (view, column, row, pushed, n), radius * radius
-    small = (radius < 1.0).nonzero().squeeze(1)  # reaches only towards the sides of the cell that it is nearest to
-    if len(small):
-        toward_u, toward_v = (torch.where(x[small] < 0, -1.0, 1.0) for x in (off_u, off_v))
+    # 0: smaller than a cell, and so reaches only towards the sides of the cell that it is nearest to
+    reach = torch.where(radius < 1.0, 0.0, (radius + 0.5).floor())
+    for steps in range(MAX_STEP + 1):
+        group = (reach == steps).nonzero().squeeze(1)
+        cells = 3 if steps == 0 else (2 * steps + 1) ** 2 - 1
+        for some in group.split(max(1, WRITES // cells)):
+            right, down = _around(steps, off_u[some], off_v[some])  # (S, cells) both
+            du, dv = right - off_u[some, None], down - off_v[some, None]
+            s, k = (du * du + dv * dv <= (radius[some] * radius[some])[:, None]).nonzero().unbind(1)
+            hit = some[s]
+            _write(keys, view[hit], column[hit] + right[s, k], row[hit] + down[s, k], pushed[hit], n[hit], views.size)
+
+
+def _around(steps: int, off_u: Tensor, off_v: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells around a point's own that a disk may reach, as steps to the right and down: ``(S, cells)``."""
+    if steps == 0:
+        toward_u, toward_v = (torch.where(x < 0, -1.0, 1.0) for x in (off_u, off_v))
         still = torch.zeros_like(toward_u)
-        for right, down in ((toward_u, still), (still, toward_v), (toward_u, toward_v)):
-            _write_where_hit(keys, views.size, point, small, right, down, off_u, off_v, limit)
-    for reach in range(1, MAX_STEP + 1):
-        some = ((radius >= 1.0) & ((radius + 0.5).floor() == reach)).nonzero().squeeze(1)
-        for down, right in itertools.product(range(-reach, reach + 1), repeat=2):
-            if len(some) and (down, right) != (0, 0):
-                _write_where_hit(keys, views.size, point, some, right, down, off_u, off_v, limit)
-
-
-def _write_where_hit(keys, size, point, some, right, down, off_u, off_v, limit) -> None:
-    """Let the points ``some``, int64 ``(S,)``, compete for the cell ``right`` and ``down`` of theirs, if in reach."""
-    du, dv = right - off_u[some], down - off_v[some]
-    hit = (du * du + dv * dv <= limit[some]).nonzero().squeeze(1)
-    if len(hit):
-        view, column, row, z, n = (x[some[hit]] for x in point)
-        right, down = (x[hit] if isinstance(x, Tensor) else x for x in (right, down))
-        _write(keys, view, column + right, row + down, z, n, size)
+        return torch.stack([toward_u, still, toward_u], dim=1), torch.stack([still, toward_v, toward_v], dim=1)
+    line = torch.arange(-steps, steps + 1, device=off_u.device, dtype=off_u.dtype)
+    right, down = (x.flatten() for x in torch.meshgrid(line, line, indexing="xy"))
+    others = (right != 0) | (down != 0)
+    return right[others].expand(len(off_u), -1), down[others].expand(len(off_u), -1)
 
 
 def _write(keys: Tensor, view: Tensor, column: Tensor, row: Tensor, z: Tensor, n: Tensor, size: tuple[int, int]):
