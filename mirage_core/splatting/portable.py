@@ -46,7 +46,7 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
         u, v, z = project(columns[start : start + tile], each)  # (T, M)
         column, row = views.cells(u, v)
         n = torch.arange(start, start + u.shape[1], device=xyz.device)
-        _write(keys, torch.arange(T, device=xyz.device)[:, None], column, row, z, n, views.size)
+        keys.scatter_reduce_(1, *_compete(column, row, z, n, views.size), "amin")
         if footprint is not None:
             if number in REFRESHED:
                 farthest = _farthest_within_reach(keys, views.size)
@@ -125,7 +125,8 @@ def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row
             du, dv = right - off_u[some, None], down - off_v[some, None]
             s, k = (du * du + dv * dv <= (radius[some] * radius[some])[:, None]).nonzero().unbind(1)
             hit = some[s]
-            _write(keys, view[hit], column[hit] + right[s, k], row[hit] + down[s, k], pushed[hit], n[hit], views.size)
+            cell, key = _compete(column[hit] + right[s, k], row[hit] + down[s, k], pushed[hit], n[hit], views.size)
+            keys.view(-1).scatter_reduce_(0, cell + view[hit] * keys.shape[1], key, "amin")
 
 
 def _around(steps: int, off_u: Tensor, off_v: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,15 +141,16 @@ def _around(steps: int, off_u: Tensor, off_v: Tensor) -> tuple[Tensor, Tensor]:
     return right[others].expand(len(off_u), -1), down[others].expand(len(off_u), -1)
 
 
-def _write(keys: Tensor, view: Tensor, column: Tensor, row: Tensor, z: Tensor, n: Tensor, size: tuple[int, int]):
-    """Let points compete for cells; those outside the grid or behind the camera go to the view's spare key."""
+def _compete(column: Tensor, row: Tensor, z: Tensor, n: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """For which cell of its view a point competes, the spare one if outside or behind, and with which key: int64."""
     h, w = size
     near_column, near_row = column.clamp(0, w - 1), row.clamp(0, h - 1)
     cell = near_row * w + near_column + _violation(column, near_column, row, near_row, z)
-    place = cell.clamp(max=h * w).long() + view * (h * w + 1)
     # the bits of a positive float32 sort like the float; the low word breaks ties by index
-    key = (z.view(torch.int32).long() << 32) | n
-    keys.view(-1).scatter_reduce_(0, place.flatten(), key.flatten(), "amin")
+    key = z.view(torch.int32).long()
+    key <<= 32
+    key |= n
+    return cell.clamp(max=h * w).long(), key
 
 
 def _violation(column: Tensor, near_column: Tensor, row: Tensor, near_row: Tensor, z: Tensor) -> Tensor:
