@@ -2,7 +2,8 @@
 
 A token of a new view is compared with what the memory shows in that view. It agrees if its depth lies between the
 nearest and the farthest remembered depth in the cell and its eight neighbours, give or take a tolerance: surfaces that
-recede within a token, as a floor does, must not be written again and again.
+recede within a token, as a floor does, must not be written again and again. It also agrees if any remembered point lies
+in its cell at its depth, seen or hidden behind another: what was written once is not written again.
 """
 
 from collections.abc import Sequence
@@ -27,17 +28,18 @@ def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | Non
     if len(block) == 0:
         return tuple(blocks)
     views = Views.of(cameras.to(block.xyz.device), source.size, source.token_anchor)
-    remembered = _depth_maps(_joined(blocks), views)  # (T, h, w), infinite where unknown
-    kept = []  # int64 index tensors into block, one per view
+    xyz, footprint = _joined((*blocks, block[:0]))  # of no blocks, too
+    remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
+    kept = source.view.new_zeros(0)  # int64 (M,) points of block
     for t in range(len(cameras)):
         view = views[slice(t, t + 1),]
-        mine = (source.view == t).nonzero().squeeze(1)  # int64 (M,)
-        shown = remembered[t]
-        if kept:
-            fresh = torch.cat(kept)
-            shown = torch.minimum(shown, _depth_maps((block.xyz[fresh], block.footprint[fresh]), view)[0])
-        kept.append(mine[~_explained(block.xyz[mine], shown, view)])
-    new = block[torch.cat(kept)]
+        mine = (source.view == t).nonzero().squeeze(1)
+        fresh = block.xyz[kept]
+        shown = torch.minimum(remembered[t], _depth_maps((fresh, block.footprint[kept]), view)[0])
+        explained = _explained(block.xyz[mine], shown, view)
+        explained |= _present(block.xyz[mine], torch.cat([xyz, fresh]), view)
+        kept = torch.cat([kept, mine[~explained]])
+    new = block[kept]
     return (*blocks, new) if len(new) else tuple(blocks)
 
 
@@ -76,8 +78,6 @@ def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSour
 
 
 def _joined(blocks: Sequence[PointBlock]) -> tuple[Tensor, Tensor]:
-    if not blocks:
-        return torch.zeros(0, 3), torch.zeros(0)
     return torch.cat([b.xyz for b in blocks]), torch.cat([b.footprint for b in blocks])
 
 
@@ -100,6 +100,25 @@ def _explained(xyz: Tensor, shown: Tensor, view: Views) -> Tensor:
     far = F.max_pool2d(torch.where(known, shown, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]
     agrees = (z >= near[row, column] * (1 - AGREEMENT)) & (z <= far[row, column] * (1 + AGREEMENT))
     return inside & known[row, column] & agrees
+
+
+def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:
+    """Whether any of ``others`` lies in the cell of a point, at its depth: bool ``(M,)``.
+
+    Args:
+        xyz: ``(M, 3)``, no two in one cell.
+        others: ``(N, 3)``.
+    """
+    h, w = view.size
+    column, row, z, inside = _places(xyz, view)
+    wanted = torch.zeros(h, w, device=z.device)  # 0 = no point here
+    wanted[row[inside], column[inside]] = z[inside]
+    other_column, other_row, other_z, other_inside = _places(others, view)
+    there = wanted[other_row, other_column]
+    same = other_inside & ((other_z - there).abs() <= AGREEMENT * there)
+    found = torch.zeros(h, w, dtype=torch.bool, device=z.device)
+    found[other_row[same], other_column[same]] = True
+    return inside & found[row, column]
 
 
 def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock:

@@ -188,6 +188,13 @@ def test_standing_still_with_the_noise_of_a_sensor_adds_next_to_nothing(dining):
     assert memory.num_points <= 1.01 * len(dining.lift(0))
 
 
+def test_walking_the_same_way_again_adds_nothing(dining, hall):
+    for walk in (dining, hall):
+        once = walk.memory_of(0, 1, 2, policy="fill")
+        block = lift(walk.latents, walk.geometry)
+        assert once.insert(block, cameras=walk.geometry.cameras).num_points == once.num_points
+
+
 def test_a_walk_grows_the_memory_by_what_is_new(dining):
     filled, appended = dining.memory_of(0, 1, 2, policy="fill"), dining.memory_of(0, 1, 2, policy="append")
     assert appended.num_points == sum(len(dining.lift(frame)) for frame in range(3))
