@@ -32,7 +32,7 @@ def memory_report(memory: LatentMemory) -> str:
     """The same in a few lines of text."""
     s = memory_summary(memory)
     lines = [
-        f"{s['points']:,} points, {s['mib']:.2f} MiB in {s['blocks']} blocks",
+        f"{s['points']:,} points, {s['mib']:.2f} MiB in {s['blocks']} block{'s' if s['blocks'] != 1 else ''}",
         f"latents: {memory.spec}",
         f"views written: {s['keyframes']}",
     ]

@@ -9,6 +9,7 @@ from ..mirage_core.memory import POLICIES
 from ..mirage_core.report import memory_report, memory_summary
 from ..mirage_core.storage import point_cloud_ply
 from .host.formats import colours_of
+from .host.viewer import opening_camera
 from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
 
 
@@ -118,10 +119,16 @@ class MemoryToPointCloud(io.ComfyNode):
             "per token, coloured by the latent format's own RGB factors.",
             search_aliases=["ply", "3d", "preview memory", "mirage"],
             inputs=[MemorySocket.Input("memory")],
-            outputs=[io.File3DPLY.Output(display_name="model_3d")],
+            outputs=[
+                io.File3DPLY.Output(display_name="model_3d"),
+                io.Load3DCamera.Output(
+                    display_name="camera_info",
+                    tooltip="For Preview Point Cloud: looks from behind the first view that was written.",
+                ),
+            ],
         )
 
     @classmethod
     def execute(cls, memory: LatentMemory) -> io.NodeOutput:
         cloud = point_cloud_ply(memory, colours_of(memory.spec, memory.points.features))
-        return io.NodeOutput(Types.File3D(BytesIO(cloud), file_format="ply"))
+        return io.NodeOutput(Types.File3D(BytesIO(cloud), file_format="ply"), opening_camera(memory))

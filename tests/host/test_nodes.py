@@ -235,8 +235,11 @@ def test_saving_elsewhere_is_refused(server):
 
 def test_the_point_cloud_is_a_coloured_ply(server):
     prompt = {**remember(), "cloud": call("Mirage_MemoryToPointCloud", memory=["memory", 0])}
-    prompt["view"] = call("PreviewPointCloud", model_3d=["cloud", 0], viewport_state={}, width=64, height=64)
-    name = server.run(prompt)["outputs"]["view"]["result"][0]
+    prompt["view"] = call(
+        "PreviewPointCloud", model_3d=["cloud", 0], camera_info=["cloud", 1], viewport_state={}, width=64, height=64
+    )
+    name, camera, _ = server.run(prompt)["outputs"]["view"]["result"]
+    assert camera["position"]["z"] == pytest.approx(2.6)  # behind the photograph, which looks along -z of the viewer
     data = (server.base / "temp" / name).read_bytes()
     header, body = data.split(b"end_header\n", 1)
     count = int(header.split(b"element vertex ")[1].split(b"\n")[0])
