@@ -2,12 +2,14 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .branch import LoadMirageBranch, LoadMirageLora
 from .cameras import CameraPath
 from .codec import PatchCodecVae
 from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
+from .sampler import ApplyMemory, MemorySampler
 from .warp import WarpLatents
 
 NODES: list[type[io.ComfyNode]] = [
@@ -18,6 +20,10 @@ NODES: list[type[io.ComfyNode]] = [
     LatentMemoryCache,
     CameraPath,
     WarpLatents,
+    MemorySampler,
+    ApplyMemory,
+    LoadMirageBranch,
+    LoadMirageLora,
     MemoryInfo,
     MemoryToPointCloud,
     SaveLatentMemory,

@@ -57,3 +57,12 @@ def fingerprint(name: str) -> str:
 
 def writes_metadata() -> bool:
     return not args.disable_metadata
+
+
+def model_files(folder: str) -> list[str]:
+    """The files of one of the host's model folders."""
+    return folder_paths.get_filename_list(folder)
+
+
+def model_path(folder: str, name: str) -> str:
+    return folder_paths.get_full_path_or_raise(folder, name)

@@ -7,9 +7,10 @@ async def comfy_entrypoint():
     from .kept import Keep
     from .packets import DepthAnythingPacket, MogePacket
     from .raising import Fail
+    from .texts import Text
 
     class HelperExtension(ComfyExtension):
         async def get_node_list(self):
-            return [Fail, Keep, MogePacket, DepthAnythingPacket]
+            return [Fail, Keep, MogePacket, DepthAnythingPacket, Text]
 
     return HelperExtension()

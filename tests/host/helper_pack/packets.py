@@ -15,17 +15,18 @@ class MogePacket(io.ComfyNode):
             node_id="MirageTest_Moge",
             category="test",
             is_dev_only=True,
+            inputs=[io.Int.Input(name, default=size, optional=True) for name, size in (("width", W), ("height", H))],
             outputs=[io.Custom("MOGE_GEOMETRY").Output()],
         )
 
     @classmethod
-    def execute(cls):
-        depth = torch.linspace(2.0, 6.0, H)[None, :, None].repeat(1, 1, W)
-        mask = torch.ones(1, H, W, dtype=torch.bool)
-        mask[:, :5] = False
+    def execute(cls, width=W, height=H):
+        depth = torch.linspace(2.0, 6.0, height)[None, :, None].repeat(1, 1, width)
+        mask = torch.ones(1, height, width, dtype=torch.bool)
+        mask[:, : height // 6] = False
         depth[~mask] = torch.inf
-        K = torch.tensor([[[0.9, 0.0, 0.5], [0.0, 0.9 * W / H, 0.5], [0.0, 0.0, 1.0]]])
-        packet = {"depth": depth, "mask": mask, "intrinsics": K, "image": torch.zeros(1, H, W, 3)}
+        K = torch.tensor([[[0.9, 0.0, 0.5], [0.0, 0.9 * width / height, 0.5], [0.0, 0.0, 1.0]]])
+        packet = {"depth": depth, "mask": mask, "intrinsics": K, "image": torch.zeros(1, height, width, 3)}
         return io.NodeOutput(packet)
 
 

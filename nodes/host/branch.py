@@ -1,0 +1,406 @@
+"""The trained branch: VACE-style blocks beside a Wan model, attached as a patch of the host's model patcher.
+
+Source: arXiv 2606.09828 and its released code. The sequence is [reference | target | preceding] along time; the branch
+sees [target | preceding]. Branch block n reads its own stream and adds to the DiT after block ``n * ceil(L / blocks)``.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.ldm.common_dit
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import torch
+from comfy.ldm.wan.model import VaceWanAttentionBlock, WanModel
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor, nn
+
+from ...mirage_core import MirageError
+from ...mirage_core.errors import describe
+from .sigmas import ALWAYS, SigmaWindow
+
+KEY = "mirage_branch"
+PREFIXES = ("module.", "model.", "pipe.vace.", "vace.")  # what trainers put in front of the keys, in any combination
+TABLES = ("state_dict", "vace")  # files that keep the weights in a table of their own
+HEAD_DIM = 128  # of every Wan model; a file may say otherwise in its "config", as the host's own model files do
+
+
+class BranchNetwork(nn.Module):
+    """The weights of a branch, in the key layout of the released checkpoints."""
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], blocks: int, heads: int, dtype: torch.dtype):
+        super().__init__()
+        dim, channels, *patch = shapes["vace_patch_embedding.weight"]
+        ffn_dim = shapes["vace_blocks.0.ffn.0.weight"][0]
+        settings = {
+            "operations": comfy.ops.manual_cast,
+            "device": comfy.model_management.unet_offload_device(),
+            "dtype": dtype,
+        }
+        self.patch = tuple(patch)
+        self.vace_patch_embedding = comfy.ops.manual_cast.Conv3d(
+            channels, dim, kernel_size=self.patch, stride=self.patch, device=settings["device"], dtype=torch.float32
+        )
+        self.vace_blocks = nn.ModuleList(
+            VaceWanAttentionBlock(
+                "t2v_cross_attn", dim, ffn_dim, heads, cross_attn_norm=True, block_id=n, operation_settings=settings
+            )
+            for n in range(blocks)
+        )
+
+    def embed(self, context: Tensor) -> Tensor:
+        """Tokens ``(B, L, dim)`` of a context ``(B, channels, T, h, w)``."""
+        padded = comfy.ldm.common_dit.pad_to_patch_size(context, self.patch)
+        return self.vace_patch_embedding(padded.float()).to(context.dtype).flatten(2).transpose(1, 2)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Branch:
+    """A loaded branch and the patcher through which the host loads, casts and offloads it."""
+
+    name: str
+    patcher: ModelPatcher
+    blocks: int
+    dim: int
+    heads: int
+    channels: int  # of its context: scene and score together
+
+    @property
+    def network(self) -> BranchNetwork:
+        return self.patcher.model
+
+    def __repr__(self) -> str:
+        return f"Branch({self.name}: {self.blocks} blocks, width {self.dim}, {self.channels} context channels)"
+
+
+def load_branch(path: str | Path) -> Branch:
+    """Load a branch checkpoint: keys ``vace_blocks.N.*`` and ``vace_patch_embedding.*``.
+
+    Number of blocks, width and context channels are read from the file. Heads have 128 channels each, unless the file's
+    metadata says otherwise (``{"config": {"transformer": {"num_heads": ...}}}``, as in the host's own model files).
+
+    Raises:
+        MirageError: a key is missing, left over, or of the wrong shape; the message names it.
+    """
+    name = Path(path).name
+    table, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
+    weights = _branch_weights(name, table)
+    for key, axes in {"vace_patch_embedding.weight": 5, "vace_blocks.0.ffn.0.weight": 2}.items():
+        if key not in weights:
+            raise MirageError(f"{name}: a branch checkpoint must hold {key}; it has {_some(weights)}.")
+        if weights[key].ndim != axes:
+            raise MirageError(f"{name}: {key} must have {axes} axes; got {describe(weights[key])}.")
+    blocks = 1 + max(int(key.split(".")[1]) for key in weights if key.startswith("vace_blocks."))
+    dim, channels = weights["vace_patch_embedding.weight"].shape[:2]
+    heads = _heads(name, dim, metadata)
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    network = BranchNetwork(shapes, blocks, heads, comfy.utils.weight_dtype(weights))
+    _check_fit(name, {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}, shapes)
+    patcher = comfy.model_patcher.CoreModelPatcher(
+        network,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+    network.load_state_dict(weights, assign=patcher.is_dynamic())
+    return Branch(name, patcher, blocks, dim, heads, channels)
+
+
+def branch_layers(branch: Branch, layers: int) -> tuple[int, ...]:
+    """The DiT blocks, of ``layers``, after which the branch's blocks add: 15 of 30 at 0, 2, ...; 8 of 30 at 0, 4, ...
+
+    Raises:
+        MirageError: the DiT has too few blocks.
+    """
+    stride = -(-layers // branch.blocks)
+    places = tuple(n * stride for n in range(branch.blocks))
+    if places[-1] >= layers:
+        raise MirageError(
+            f"{branch.name}: its {branch.blocks} blocks, {stride} apart, must find a place among the model's blocks; "
+            f"the model has {layers}. Choose the model that the branch was trained with."
+        )
+    return places
+
+
+def check_branch(model: ModelPatcher, branch: Branch) -> None:
+    """Raise MirageError unless the branch fits the model: a plain Wan model of its width, heads and channels."""
+    network = model.get_model_object("diffusion_model")
+    if type(network) is not WanModel:
+        raise MirageError(
+            f"{branch.name}: must be attached to a plain Wan model such as Wan2.2-TI2V-5B; "
+            f"got {type(model.model).__name__} ({type(network).__name__})."
+        )
+    latent = model.get_model_object("latent_format").latent_channels
+    for what, ours, theirs in (
+        ("width", branch.dim, network.dim),
+        ("number of heads", branch.heads, network.num_heads),
+        ("number of context channels", branch.channels, 2 * latent),
+        ("patch", branch.network.patch, tuple(network.patch_size)),
+    ):
+        if ours != theirs:
+            raise MirageError(
+                f"{branch.name}: its {what} is {ours}, this model needs {theirs} "
+                f"({latent} latent channels, width {network.dim}). Choose the model that the branch was trained with."
+            )
+    branch_layers(branch, network.num_layers)
+    if KEY in model.wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
+        raise MirageError(f"{branch.name}: the model carries a branch already. Attach one branch to one model.")
+
+
+def attach_branch(
+    model: ModelPatcher,
+    branch: Branch,
+    scene: Tensor,
+    score: Tensor,
+    reference: Tensor | None = None,
+    preceding: Tensor | None = None,
+    strength: float = 1.0,
+    window: SigmaWindow = ALWAYS,
+) -> ModelPatcher:
+    """A clone of ``model`` that is steered by the branch; ``model`` itself is not changed.
+
+    All latents are in the model's own normalised space. The clone takes target latents ``(B, C, T, h, w)`` with one
+    timestep per sample, per latent frame or per token, and returns the flow of the target frames. Reference and
+    preceding frames enter clean, at timestep 0.
+
+    Args:
+        scene: ``(C, T + P, h, w)`` or ``(1, C, T + P, h, w)``: the splat for [target | preceding], 0 where unknown.
+        score: like ``scene``: the second half of the context. As released, the VAE encoding of a white clip.
+        reference: ``(1, C, R, h, w)`` remembered frames. Their rotary positions lie at times -R .. -1, one picture
+            height below the others.
+        preceding: ``(1, C, P, h, w)`` frames before the target. Their positions follow the target's.
+        strength: factor of what the branch adds. 0 leaves its blocks out; reference and preceding frames stay.
+        window: sigmas outside it count as strength 0.
+
+    Raises:
+        MirageError: the branch does not fit the model, or the latents do not fit each other.
+    """
+    check_branch(model, branch)
+    channels = model.get_model_object("latent_format").latent_channels
+    scene, score = (_batched(name, value, channels) for name, value in (("scene", scene), ("score", score)))
+    size = scene.shape[3:]
+    frames = {}
+    for name, value in (("reference", reference), ("preceding", preceding)):
+        value = scene[:, :, :0] if value is None else _batched(name, value, channels)
+        if value.shape[3:] != size:
+            raise MirageError(f"attach_branch: {name} must have scene's {tuple(size)} tokens; got {describe(value)}.")
+        frames[name] = value
+    if score.shape != scene.shape:
+        raise MirageError(f"attach_branch: score must have scene's shape {tuple(scene.shape)}; got {describe(score)}.")
+    if scene.shape[2] <= frames["preceding"].shape[2]:
+        raise MirageError(
+            f"attach_branch: scene must cover target and preceding frames; got {scene.shape[2]} frames, of which "
+            f"{frames['preceding'].shape[2]} are preceding."
+        )
+    inputs = _Inputs(branch, torch.cat([scene, score], dim=1), **frames, strength=strength, window=window)
+    network = model.get_model_object("diffusion_model")
+    layers = branch_layers(branch, network.num_layers)
+    patched = model.clone()
+    patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, inputs)
+    present = patched.model_options["transformer_options"].get("patches_replace", {}).get("dit", {})
+    references = frames["reference"].shape[2] > 0  # then every block needs other rotary positions
+    for index in range(network.num_layers) if references else layers:
+        number = layers.index(index) if index in layers else None
+        block = _BlockPatch(inputs, number, present.get(("double_block", index)))
+        patched.set_model_patch_replace(block, "dit", "double_block", index)
+    return patched
+
+
+@dataclass
+class _Stream:
+    """What accompanies one forward pass of the DiT."""
+
+    positions: Tensor | None  # (1, L, 1, d / 2, 2, 2) rotary positions of the whole sequence, None = the host's own
+    reference_share: float  # of the sequence
+    context: Tensor | None  # (B, channels, T + P, h, w); None = the branch rests
+    seen: Tensor | None = None  # (B, l, dim) patch-embedded [target | preceding], before the first block
+    tokens: Tensor | None = None  # (B, l, dim) the branch's own
+
+
+@dataclass(eq=False)
+class _Inputs:
+    """A DIFFUSION_MODEL wrapper: puts the sequence together, and takes the target's flow out of it."""
+
+    branch: Branch
+    context: Tensor  # (1, channels, T + P, h, w)
+    reference: Tensor  # (1, C, R, h, w)
+    preceding: Tensor  # (1, C, P, h, w)
+    strength: float
+    window: SigmaWindow
+
+    def __call__(
+        self,
+        executor,
+        x: Tensor,  # (B, C, T, h, w)
+        timestep: Tensor,  # (B,), (B, T) or (B, tokens)
+        context: Tensor,
+        clip_fea: Tensor | None = None,
+        time_dim_concat: Tensor | None = None,
+        transformer_options: dict = {},  # noqa: B006 - the host's own signature; it is not changed
+        **kwargs,
+    ) -> Tensor:
+        T, R, P = x.shape[2], self.reference.shape[2], self.preceding.shape[2]
+        if (T + P, *x.shape[3:]) != tuple(self.context.shape[2:]):
+            raise MirageError(
+                f"branch: the memory was read for {tuple(self.context.shape[2:])} (target and preceding latent frames, "
+                f"h, w); the sampler brings {(T + P, *x.shape[3:])}. Sample the latent that comes with the model."
+            )
+        if time_dim_concat is not None or kwargs.get("context_latents") is not None:
+            raise MirageError("branch: other in-context latents cannot be combined with the branch. Remove them.")
+        B = len(x)
+        sequence = torch.cat([_like(self.reference, x), x, _like(self.preceding, x)], dim=2)
+        active = self.strength != 0 and self.window.holds(transformer_options)
+        stream = _Stream(
+            positions=self._positions(executor.class_obj, x, transformer_options) if R else None,
+            reference_share=R / (R + T + P),
+            context=_like(self.context, x) if active else None,
+        )
+        flow = executor(
+            sequence,
+            self._timesteps(timestep, B, T),
+            context,
+            clip_fea,
+            None,
+            {**transformer_options, KEY: stream},
+            **kwargs,
+        )
+        return flow[:, :, R : R + T]
+
+    def to(self, device_or_dtype: torch.device | torch.dtype) -> "_Inputs":
+        """The host moves wrappers and patches to where it computes; dtypes are met per call."""
+        if isinstance(device_or_dtype, torch.device):
+            self.context = self.context.to(device_or_dtype)
+            self.reference = self.reference.to(device_or_dtype)
+            self.preceding = self.preceding.to(device_or_dtype)
+        return self
+
+    def _timesteps(self, timestep: Tensor, B: int, T: int) -> Tensor:
+        """Timesteps of the whole sequence: 0 for reference and preceding frames."""
+        R, P = self.reference.shape[2], self.preceding.shape[2]
+        timestep = timestep.reshape(B, -1)  # (B, 1), (B, T) or (B, tokens); or (B, R + T + P), of the whole already
+        if timestep.shape[1] == R + T + P:
+            return timestep
+        if timestep.shape[1] == 1:
+            timestep = timestep.expand(B, T)
+        each = timestep.shape[1] // T  # timesteps per frame
+        clean = timestep.new_zeros(B, each)
+        return torch.cat([clean.repeat(1, R), timestep, clean.repeat(1, P)], dim=1)
+
+    def _positions(self, network: WanModel, x: Tensor, transformer_options: dict) -> Tensor:
+        """Rotary positions: references before and below, target and preceding at 0 .. T + P - 1."""
+        h, w = x.shape[3:]
+        R, rest = self.reference.shape[2], x.shape[2] + self.preceding.shape[2]
+        options = transformer_options.get("rope_options") or {}
+        rows = (h + network.patch_size[1] // 2) // network.patch_size[1]
+        below = {"rope_options": {**options, "shift_y": options.get("shift_y", 0.0) + rows}}
+        placed = {"device": x.device, "dtype": x.dtype}
+        references = network.rope_encode(R, h, w, t_start=-R, transformer_options=below, **placed)
+        others = network.rope_encode(rest, h, w, transformer_options=transformer_options, **placed)
+        return torch.cat([references, others], dim=1)
+
+
+@dataclass(eq=False)
+class _BlockPatch:
+    """Replaces one DiT block: runs it (or what replaced it before), then adds a branch block's output."""
+
+    inputs: _Inputs
+    number: int | None  # of the branch block, None = only other rotary positions
+    previous: Callable[[dict, dict], dict] | None
+
+    def __call__(self, args: dict, extra: dict) -> dict:
+        stream: _Stream = args["transformer_options"][KEY]
+        if stream.positions is not None:
+            args = {**args, "pe": stream.positions}
+        runs = self.number is not None and stream.context is not None
+        start = round(args["img"].shape[1] * stream.reference_share)  # the branch does not see the references
+        if runs and self.number == 0:
+            stream.seen = args["img"][:, start:].clone()  # other patches may write into the sequence
+            stream.tokens = self.inputs.branch.network.embed(stream.context)
+        out = self.previous(args, extra) if self.previous is not None else extra["original_block"](args)
+        if not runs:
+            return out
+        vec = args["vec"]  # (B, K, 6, dim), K = 1, or one per frame or token of the sequence
+        block = self.inputs.branch.network.vace_blocks[self.number]
+        added, stream.tokens = block(
+            stream.tokens,
+            x=stream.seen,
+            e=vec[:, round(vec.shape[1] * stream.reference_share) :] if vec.shape[1] > 1 else vec,
+            freqs=args["pe"][:, start:],
+            context=args["txt"],
+            transformer_options=args["transformer_options"],
+        )
+        img = out["img"].clone()
+        img[:, start:] += added * self.inputs.strength
+        return {**out, "img": img}
+
+    def to(self, device_or_dtype: torch.device | torch.dtype) -> "_BlockPatch":
+        self.inputs.to(device_or_dtype)
+        if hasattr(self.previous, "to"):
+            self.previous = self.previous.to(device_or_dtype)
+        return self
+
+    def models(self) -> list[ModelPatcher]:
+        """What the host loads together with the model."""
+        return [self.inputs.branch.patcher, *(self.previous.models() if hasattr(self.previous, "models") else ())]
+
+
+def _branch_weights(name: str, table: dict) -> dict[str, Tensor]:
+    """The weights by their plain keys, without tables and prefixes around them."""
+    while inner := next((table[key] for key in TABLES if isinstance(table.get(key), dict)), None):
+        table = inner
+    weights = {}
+    for key, value in table.items():
+        plain = str(key)
+        while prefix := next((p for p in PREFIXES if plain.startswith(p)), None):
+            plain = plain.removeprefix(prefix)
+        parts = plain.split(".")
+        block = parts[0] == "vace_blocks" and len(parts) > 2 and parts[1].isdecimal()
+        if not isinstance(value, Tensor) or not (block or parts[0] == "vace_patch_embedding"):
+            raise MirageError(
+                f"{name}: a branch checkpoint must hold vace_blocks.N.* and vace_patch_embedding.* only; it has {key}."
+            )
+        if plain in weights:
+            raise MirageError(f"{name}: {plain} must be there once; it comes under several prefixes.")
+        weights[plain] = value
+    return weights
+
+
+def _heads(name: str, dim: int, metadata: dict | None) -> int:
+    config = json.loads((metadata or {}).get("config", "{}"))
+    heads = config.get("transformer", {}).get("num_heads", dim // HEAD_DIM)
+    if not isinstance(heads, int) or heads < 1 or dim % heads:
+        raise MirageError(f"{name}: its width must be a multiple of its heads; got width {dim}, {heads} heads.")
+    return heads
+
+
+def _check_fit(name: str, wanted: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]) -> None:
+    if missing := sorted(wanted.keys() - shapes.keys()):
+        raise MirageError(f"{name}: the branch checkpoint lacks {_some(missing)}.")
+    if left := sorted(shapes.keys() - wanted.keys()):
+        raise MirageError(f"{name}: the branch checkpoint has keys that no branch block takes: {_some(left)}.")
+    for key, shape in wanted.items():
+        if shapes[key] != shape:
+            raise MirageError(f"{name}: {key} must be {shape} beside the other weights; got {shapes[key]}.")
+
+
+def _some(keys) -> str:
+    keys = list(keys)
+    return ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "") if keys else "nothing"
+
+
+def _batched(name: str, value: Tensor, channels: int) -> Tensor:
+    """``(1, C, T, h, w)`` of latents that may come without the leading axis."""
+    if value.ndim == 4:
+        value = value.unsqueeze(0)
+    if value.ndim != 5 or value.shape[:2] != (1, channels):
+        raise MirageError(f"attach_branch: {name} must be (1, {channels}, T, h, w); got {describe(value)}.")
+    return value
+
+
+def _like(value: Tensor, x: Tensor) -> Tensor:
+    """``value``, one for all, for every sample of ``x``, where ``x`` is."""
+    return value.to(x).expand(len(x), *value.shape[1:])

@@ -1,0 +1,319 @@
+"""From a memory, cameras and a model to what a sampler takes: checks, readout, choice of the mode."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import comfy.model_management
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from einops import rearrange
+from torch import Tensor
+
+from ...mirage_core import Cameras, LatentMemory, MirageError, Readout, splat
+from ...mirage_core.errors import check_choice, describe
+from .branch import Branch, check_branch
+from .formats import spec_of
+from .memory_device import on_compute_device, on_intermediate_device
+from .models import ModelKind
+from .modes import MODES, Conditioned, Scene, Settings, hold_start
+from .sigmas import ALWAYS, SigmaWindow
+from .token_timesteps import give_tokens_their_timesteps
+
+log = logging.getLogger(__name__)
+
+KEY = "mirage_size"
+AUTO = "auto"
+SCORES = ("white clip", "known mask")
+ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
+UNI3C_CHANNELS = 20  # of the noisy input that a Uni3C patch reads beside the render
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Request:
+    """What is connected to a node that conditions a model on a memory.
+
+    Attributes:
+        cameras: one per pixel frame.
+        width, height: of the video, pixels.
+        strength: 0 = the plain model.
+        mode: "auto", or one of ``MODES``.
+        start_percent, end_percent: when the memory steers, as shares of the noise schedule.
+        score: second half of a branch's context, one of ``SCORES``.
+        start: LATENT to begin with: first frames that stay, or as many frames as the path has, to be refined.
+        reference: LATENT of remembered frames, for a branch.
+        uni3c: MODEL_PATCH.
+    """
+
+    model: ModelPatcher
+    positive: list
+    negative: list
+    memory: LatentMemory
+    cameras: Cameras
+    width: int
+    height: int
+    strength: float = 1.0
+    mode: str = AUTO
+    start_percent: float = 0.0
+    end_percent: float = 1.0
+    score: str = SCORES[0]
+    start: dict | None = None
+    branch: Branch | None = None
+    vae: object | None = None
+    reference: dict | None = None
+    uni3c: ModelPatcher | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a sampler takes, the readout behind it, and the mode that was used."""
+
+    model: ModelPatcher
+    positive: list
+    negative: list
+    latent: dict
+    readout: Readout
+    mode: str
+
+
+def condition(request: Request) -> Prepared:
+    """Read the memory along the cameras and condition the model on it.
+
+    Raises:
+        MirageError: something does not fit; found before any long work.
+    """
+    kind = ModelKind.of(request.model)
+    kind.check(request.memory.spec)
+    mode = _mode(request, kind)
+    _check_rest(request)
+    size, cameras = _views(request, kind)
+    start, denoise = _start(request, kind, size)
+    references = _references(request, mode, kind, size)
+    readout = on_intermediate_device(splat(*on_compute_device(request.memory, cameras), size=size[1:]))
+    if not bool(readout.known.any()):
+        log.warning("The memory knows nothing of what the cameras of this path see.")
+    base = Conditioned(request.model.clone(), request.positive, request.negative, start, denoise)
+    scene = Scene(
+        splat=rearrange(readout.latents.float(), "t c h w -> 1 c t h w"),
+        splat_known=readout.known,
+        start=start,
+        kept=1.0 - denoise,
+        spatial=request.memory.spec.spatial,
+    )
+    if request.strength != 0:
+        _refuse_other_latents(base.model, kind, size)
+        base = replace(base, latents=scene.latents)
+        if kind.per_frame and mode != "per-token" and _uneven(denoise):
+            give_tokens_their_timesteps(base.model, ALWAYS, denoise)
+        base = MODES[mode](base, scene, _settings(request, kind, references))
+    if not kind.per_frame and bool((denoise < 1).any()):
+        base = replace(hold_start(base, scene, kind), denoise=torch.ones_like(denoise))
+    return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode)
+
+
+def _check_rest(request: Request) -> None:
+    check_choice("score", "score", request.score, SCORES)
+    SigmaWindow.of(request.model, request.start_percent, request.end_percent)
+    if request.vae is not None and not spec_of(request.vae).agrees(request.memory.spec):
+        raise MirageError(
+            f"vae: must make the latents that the memory holds, {request.memory.spec}; it makes {spec_of(request.vae)}."
+        )
+    if request.model.model_options.get("context_handler") is not None:
+        raise MirageError("model: context windows cannot be combined with a memory, which is read for the whole path.")
+
+
+def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int]) -> None:
+    """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others.
+
+    Some modes would read something else without a word: a Uni3C patch of another size encodes its empty video.
+    """
+    T, *tokens = size
+    wanted = (kind.channels, T, *tokens) if kind.video else (kind.channels, *tokens)
+
+    def check(executor, x: Tensor, *args, **kwargs) -> Tensor:
+        if tuple(x.shape[1:]) != wanted or not (kind.video or len(x) == T):
+            raise MirageError(
+                f"latent: must be the one that comes with the conditioned model, {T} frames of {tuple(tokens)} tokens "
+                f"(h, w), as the memory was read; the sampler brings {tuple(x.shape)}."
+            )
+        return executor(x, *args, **kwargs)
+
+    model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, check)
+
+
+def _uneven(denoise: Tensor) -> bool:
+    """Whether a frame of the noise mask is kept in part."""
+    return bool((denoise.amax(dim=(3, 4)) != denoise.amin(dim=(3, 4))).any())
+
+
+def _settings(request: Request, kind: ModelKind, references: Tensor | None) -> Settings:
+    return Settings(
+        kind=kind,
+        strength=request.strength,
+        start_percent=request.start_percent,
+        end_percent=request.end_percent,
+        score=request.score,
+        vae=request.vae,
+        branch=request.branch,
+        references=references,
+        uni3c=request.uni3c,
+    )
+
+
+def _mode(request: Request, kind: ModelKind) -> str:
+    """The mode to use.
+
+    Raises:
+        MirageError: the model cannot take the one asked for; the message names those that it can.
+    """
+    check_choice("mode", "mode", request.mode, (AUTO, *MODES))
+    objections = {mode: _objection(mode, request, kind) for mode in MODES}
+    possible = [mode for mode, objection in objections.items() if objection is None]
+    if request.mode != AUTO:
+        if objections[request.mode] is not None:
+            raise MirageError(
+                f"mode {request.mode}: {objections[request.mode]}. "
+                f"With this model and what is connected you can choose: {', '.join(possible)}."
+            )
+        chosen = request.mode
+    else:
+        connected = [
+            mode for mode, value in (("branch", request.branch), ("uni3c", request.uni3c)) if value is not None
+        ]
+        chosen = connected[0] if connected else possible[0]  # MODES lists the closest fit first
+        if objections[chosen] is not None:
+            raise MirageError(f"mode auto, {chosen} because one is connected: {objections[chosen]}.")
+    if chosen == "branch":
+        check_branch(request.model, request.branch)  # says what exactly does not fit
+    return chosen
+
+
+def _objection(mode: str, request: Request, kind: ModelKind) -> str | None:
+    """Why this model, with what is connected, cannot take the mode; None if it can."""
+    if mode == "branch":
+        if request.branch is None:
+            return "needs a branch; connect Load Mirage Branch"
+    elif mode == "vace":
+        if not kind.vace_channels:
+            return f"needs a Wan VACE model; this is {kind.name}"
+    elif mode == "concat":
+        if not kind.inpaints:
+            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels"
+    elif mode == "per-token":
+        if not kind.per_frame or kind.inpaints:
+            return f"needs a model that takes timesteps per token, such as Wan2.2-TI2V-5B; this is {kind.name}"
+    elif mode == "uni3c":
+        return _uni3c_objection(request, kind)
+    return None
+
+
+def _uni3c_objection(request: Request, kind: ModelKind) -> str | None:
+    if request.uni3c is None:
+        return "needs a Uni3C patch; connect Load Model Patch to uni3c"
+    if type(request.uni3c.model).__name__ != "WanUni3CControlnet":
+        return f"needs a Uni3C patch; got {type(request.uni3c.model).__name__}"
+    channels = request.uni3c.model.controlnet_patch_embedding.in_channels - UNI3C_CHANNELS
+    width = request.uni3c.model.controlnet_blocks[0].norm1.linear.in_features
+    if (channels, width) != (kind.channels, kind.wan_width):
+        return (
+            f"this Uni3C patch is for a Wan model of width {width} with {channels} latent channels; "
+            f"this is {kind.name} of width {kind.wan_width} with {kind.channels}"
+        )
+    return None
+
+
+def _views(request: Request, kind: ModelKind) -> tuple[tuple[int, int, int], Cameras]:
+    """Latent frames and tokens ``(T, h, w)``, and the camera of each latent frame."""
+    spec, cameras = request.memory.spec, request.cameras
+    width, height, count = request.width, request.height, len(cameras)
+    if width % spec.spatial or height % spec.spatial or min(width, height) < 1:
+        raise MirageError(
+            f"width, height: must be multiples of {spec.spatial}, the pixels of a token; got {width} x {height}."
+        )
+    if (count - 1) % spec.temporal:
+        near = (count - 1) // spec.temporal * spec.temporal + 1
+        raise MirageError(
+            f"cameras: must number 1 + {spec.temporal} n, one per video frame ({near}, {near + spec.temporal}, ...); "
+            f"got {count}. Change the length of the path."
+        )
+    aspect = float(cameras.K[0, 1, 1] / cameras.K[0, 0, 0])
+    if abs(aspect * height / width - 1.0) > ASPECT_TOLERANCE:
+        raise MirageError(
+            f"width, height: must have the shape of what the cameras see, {aspect:.3f} : 1; "
+            f"got {width} x {height}, {width / height:.3f} : 1. Cut the picture to the video's shape before its depth "
+            "is estimated, or change width and height."
+        )
+    T = (count - 1) // spec.temporal + 1
+    return (T, height // spec.spatial, width // spec.spatial), cameras[:: spec.temporal].fitted((height, width))
+
+
+def _start(request: Request, kind: ModelKind, size: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    """Latents ``(B, C, T, h, w)`` and noise mask ``(B|1, 1, T, h, w)`` to begin with."""
+    T, h, w = size
+    device = comfy.model_management.intermediate_device()
+    empty = kind.empty(torch.zeros(1, kind.channels, T, h, w, device=device))
+    if request.start is None:
+        return empty, torch.ones(1, 1, T, h, w, device=device)
+    given = _frames("start", request.start["samples"], kind, (h, w))
+    frames = given.shape[2]
+    if frames > T:
+        raise MirageError(f"start: must not be longer than the path, {T} latent frames; got {frames}.")
+    mask = request.start.get("noise_mask")
+    if mask is None:
+        mask = torch.full((1, 1, frames, h, w), 1.0 if frames == T else 0.0, device=given.device)
+    else:
+        mask = _start_mask(mask, given, kind)
+    latents = torch.cat([given, empty[:, :, frames:].expand(len(given), -1, -1, -1, -1)], dim=2)
+    rest = torch.ones(len(mask), 1, T - frames, h, w, device=device)
+    return latents, torch.cat([mask.to(device), rest], dim=2)
+
+
+def _start_mask(mask: Tensor, given: Tensor, kind: ModelKind) -> Tensor:
+    """A noise mask in the size of the latent: other sizes are squeezed in time by the host, and keep nothing."""
+    B, C, frames, h, w = given.shape
+    if not kind.video and mask.ndim == 4:
+        mask = rearrange(mask, "t c h w -> 1 c t h w")
+    fits = mask.ndim == 5 and mask.shape[0] in (1, B) and mask.shape[1] in (1, C)
+    if not fits or tuple(mask.shape[2:]) != (frames, h, w):
+        raise MirageError(
+            f"start: its noise mask must be (1, 1, {frames}, {h}, {w}), per latent frame and token; "
+            f"got {tuple(mask.shape)}. Masks of pixel frames do not stay where they are: leave it out."
+        )
+    return mask.float().amax(dim=1, keepdim=True)
+
+
+def _references(request: Request, mode: str, kind: ModelKind, size: tuple[int, int, int]) -> Tensor | None:
+    if request.reference is None:
+        return None
+    if mode != "branch":
+        raise MirageError(f"reference: is for mode branch; the mode is {mode}. Disconnect it.")
+    frames = _frames("reference", request.reference["samples"], kind, size[1:])
+    if len(frames) != 1:
+        raise MirageError(f"reference: must be one video of remembered frames; got a batch of {len(frames)}.")
+    return frames
+
+
+def _frames(name: str, samples: Tensor, kind: ModelKind, tokens: tuple[int, int]) -> Tensor:
+    """Latents of a LATENT as ``(B, C, T, h, w)``; pictures are the frames of one video."""
+    frames = samples
+    if isinstance(samples, Tensor) and samples.ndim == 4:
+        frames = rearrange(samples, "t c h w -> 1 c t h w")
+    fits = isinstance(frames, Tensor) and frames.ndim == 5
+    if not fits or frames.shape[1] != kind.channels or tuple(frames.shape[3:]) != tokens or not frames.shape[2]:
+        raise MirageError(
+            f"{name}: must be latents of {kind.channels} channels and {tokens[1]} x {tokens[0]} tokens, as width and "
+            f"height say; got {describe(samples)}."
+        )
+    return frames.float().to(comfy.model_management.intermediate_device())
+
+
+def _latent(base: Conditioned, kind: ModelKind) -> dict:
+    """LATENT for a sampler. A mask that keeps nothing is left out: with one, Wan 2.2 labels every frame anew."""
+    latent = {"samples": base.latents}
+    if bool((base.denoise < 1).any()):
+        latent["noise_mask"] = base.denoise
+    if kind.video:
+        return latent
+    if len(base.latents) != 1:
+        raise MirageError("start: must be one row of pictures for a picture model; got a batch of videos.")
+    return {name: rearrange(value, "1 c t h w -> t c h w") for name, value in latent.items()}

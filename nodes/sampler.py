@@ -1,0 +1,210 @@
+"""A memory that steers a diffusion model."""
+
+import logging
+
+from comfy_api.latest import io
+
+from .host.conditioning import AUTO, SCORES, Prepared, Request, condition
+from .host.latents import latent_of
+from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, sample
+from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket
+
+log = logging.getLogger(__name__)
+
+MODE_HELP = (
+    "auto: the one that fits the model. per-token: Wan2.2-TI2V-5B as it is; known tokens enter clean. "
+    "vace: Wan 2.1 VACE. concat: Wan image-to-video, Fun-InP. uni3c: Wan 2.1 with a Uni3C patch. "
+    "branch: Wan2.2-TI2V-5B with trained branch weights. blend: any model; its picture is pulled to the memory."
+)
+OUTPUTS = [
+    io.Latent.Output(display_name="memory_latent", tooltip="What the memory gave: the splat, 1 = unknown in its mask."),
+    io.Mask.Output(display_name="known", tooltip="White where the memory knows; one per latent frame, in tokens."),
+]
+
+
+def _schedule() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "start_percent",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Where in the noise schedule the memory begins to steer, 0 = from the first step.",
+        ),
+        io.Float.Input(
+            "end_percent",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Where it lets go, 1 = never. About 0.8 lets the model melt the seams of what it remembers.",
+        ),
+    ]
+
+
+def _mode_input() -> io.Input:
+    score = io.Combo.Input(
+        "score",
+        options=list(SCORES),
+        tooltip="Second half of what the branch reads: the encoding of a white clip, as in the released code, or the "
+        "known mask, as in the paper's text. Choose what the weights were trained with.",
+    )
+    modes = {mode: _schedule() for mode in (AUTO, "per-token", "vace", "concat", "uni3c", "branch", "blend")}
+    modes["branch"].append(score)
+    options = [io.DynamicCombo.Option(mode, inputs) for mode, inputs in modes.items()]
+    return io.DynamicCombo.Input("mode", options=options, tooltip=MODE_HELP)
+
+
+def _scene_inputs() -> list[io.Input]:
+    return [
+        io.Model.Input("model", tooltip="A video model, or a picture model in mode blend. It is not changed."),
+        io.Conditioning.Input("positive", tooltip="What the walk shows."),
+        io.Conditioning.Input("negative", tooltip="What it does not show."),
+        MemorySocket.Input("memory"),
+        CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n for Wan."),
+        io.Int.Input("width", default=832, min=16, max=16384, step=8, tooltip="Of the video, pixels."),
+        io.Int.Input("height", default=480, min=16, max=16384, step=8, tooltip="Of the video, pixels."),
+    ]
+
+
+def _steering_inputs() -> list[io.Input]:
+    return [
+        _mode_input(),
+        io.Float.Input(
+            "strength",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="How much the memory counts. 0 = the plain model, as if there were no memory.",
+        ),
+        io.Latent.Input(
+            "start",
+            optional=True,
+            tooltip="Latent frames to begin with; they stay as they are: the encoded start picture, or the end of the "
+            "chunk before. As long as the path: a video to refine, with denoise below 1.",
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="The model's VAE. Needed by vace, concat and branch."),
+        BranchSocket.Input("branch", optional=True, tooltip="Trained weights, from Load Mirage Branch."),
+        io.Latent.Input(
+            "reference", optional=True, tooltip="For mode branch: remembered latent frames that show the same place."
+        ),
+        io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch."),
+    ]
+
+
+def _prepare(mode: dict, **inputs) -> Prepared:
+    settings = {name: value for name, value in mode.items() if name != "mode"}
+    prepared = condition(Request(mode=mode["mode"], **settings, **inputs))
+    log.info("Mirage: conditioning by %s.", prepared.mode)
+    return prepared
+
+
+def _report(prepared: Prepared) -> dict:
+    shares = [round(share, 4) for share in prepared.readout.known_share.tolist()]
+    return {"mirage_conditioning": [{"mode": prepared.mode, "known": shares}]}
+
+
+def _readout(prepared: Prepared) -> tuple:
+    video = prepared.latent["samples"].ndim == 5
+    return latent_of(prepared.readout, video), prepared.readout.known.float()
+
+
+class MemorySampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_MemorySampler",
+            display_name="Memory-Conditioned Sampler",
+            category=SAMPLE,
+            description="Samples a video along a camera path: the memory is read for every camera, in latents, and "
+            "steers the model. Where the memory knows nothing, the model invents.",
+            search_aliases=["ksampler", "world model", "camera control", "scene walk", "mirage"],
+            inputs=[
+                *_scene_inputs(),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=MAX_SEED,
+                    control_after_generate=True,
+                    tooltip="Of the noise: the same seed, the same video.",
+                ),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Denoising steps."),
+                io.Float.Input(
+                    "cfg", default=5.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance. 1 = none: faster."
+                ),
+                io.Combo.Input("sampler_name", options=SAMPLERS, tooltip="The host's samplers."),
+                io.Combo.Input("scheduler", options=SCHEDULERS, tooltip="The host's schedulers."),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Below 1: begins with start, or with what the memory shows, instead of noise.",
+                ),
+                *_steering_inputs(),
+            ],
+            outputs=[io.Latent.Output(display_name="latent", tooltip="The video, for VAE Decode."), *OUTPUTS],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        denoise: float,
+        **scene,  # the inputs that Apply Memory to Model has too
+    ) -> io.NodeOutput:
+        prepared = _prepare(**scene)
+        made = sample(
+            prepared.model,
+            prepared.positive,
+            prepared.negative,
+            prepared.latent,
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler_name=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+        )
+        return io.NodeOutput(made, *_readout(prepared), ui=_report(prepared))
+
+
+class ApplyMemory(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_ApplyMemory",
+            display_name="Apply Memory to Model",
+            category=SAMPLE,
+            description="The conditioning of Memory-Conditioned Sampler without the sampler, for any sampler node, "
+            "guider or two-stage graph. Sample the latent that comes out.",
+            search_aliases=["conditioning", "world model", "camera control", "mirage"],
+            inputs=[*_scene_inputs(), *_steering_inputs()],
+            outputs=[
+                io.Model.Output(tooltip="A patched copy."),
+                io.Conditioning.Output(display_name="positive"),
+                io.Conditioning.Output(display_name="negative"),
+                io.Latent.Output(display_name="latent", tooltip="To be sampled, with its noise mask."),
+                *OUTPUTS,
+            ],
+        )
+
+    @classmethod
+    def execute(cls, **scene) -> io.NodeOutput:
+        prepared = _prepare(**scene)
+        return io.NodeOutput(
+            prepared.model,
+            prepared.positive,
+            prepared.negative,
+            prepared.latent,
+            *_readout(prepared),
+            ui=_report(prepared),
+        )
