@@ -52,7 +52,7 @@ class LoadMirageLora(io.ComfyNode):
                     "strength", default=1.0, min=-100.0, max=100.0, step=0.01, tooltip="1 = as trained, 0 = off."
                 ),
             ],
-            outputs=[io.Model.Output()],
+            outputs=[io.Model.Output(display_name="model", tooltip="A patched copy.")],
         )
 
     @classmethod

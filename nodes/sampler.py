@@ -189,7 +189,7 @@ class ApplyMemory(io.ComfyNode):
             search_aliases=["conditioning", "world model", "camera control", "mirage"],
             inputs=[*_scene_inputs(), *_steering_inputs()],
             outputs=[
-                io.Model.Output(tooltip="A patched copy."),
+                io.Model.Output(display_name="model", tooltip="A patched copy."),
                 io.Conditioning.Output(display_name="positive"),
                 io.Conditioning.Output(display_name="negative"),
                 io.Latent.Output(display_name="latent", tooltip="To be sampled, with its noise mask."),

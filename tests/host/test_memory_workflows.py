@@ -1,0 +1,92 @@
+"""The workflows that need weights, run in a real ComfyUI server with small random ones in their places."""
+
+import json
+from pathlib import Path
+
+import pytest
+from contact_sheet import read_frames
+from PIL import Image
+from workflow_to_prompt import workflow_to_prompt
+
+ROOT = Path(__file__).parent.parent.parent
+WIDTH, HEIGHT, FRAMES, STEPS = 160, 96, 9, 2
+WORKFLOWS = {
+    "wan22_5b_memory": "per-token",
+    "wan21_vace_memory": "vace",
+    "wan22_i2v_memory": "concat",
+    "mirage_branch": "branch",
+}
+FILES = {
+    "wan2.2_ti2v_5B_fp16.safetensors": "wan22_ti2v.safetensors",
+    "wan2.1_vace_1.3B_fp16.safetensors": "wan21_vace.safetensors",
+    "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors": "wan22_i2v_high.safetensors",
+    "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors": "wan22_i2v_low.safetensors",
+    "wan2.2_vae.safetensors": "taew22.safetensors",
+    "wan_2.1_vae.safetensors": "wan21_vae.safetensors",
+    "mirage_branch.safetensors": "branch.safetensors",
+    "mirage_lora.safetensors": "branch_lora.safetensors",
+}
+SMALLER = {"steps": STEPS, "frames": FRAMES, "width": WIDTH, "height": HEIGHT}
+HALF = {10: STEPS // 2}  # start_at_step, end_at_step: where the second sampler takes over
+
+
+def substituted(prompt):
+    """The prompt with small files and sizes; text encoder and MoGe are replaced by what they would hand over."""
+    left = {}
+    for number, node in prompt.items():
+        kind, inputs = node["class_type"], node["inputs"]
+        if kind in ("CLIPLoader", "LoadMoGeModel"):
+            continue
+        if kind == "CLIPTextEncode":
+            node = {"class_type": "MirageTest_Text", "inputs": {"text": inputs["text"]}}
+        elif kind == "MoGeInference":
+            node = {"class_type": "MirageTest_Moge", "inputs": {"width": WIDTH, "height": HEIGHT}}
+        else:
+            changed = {name: FILES.get(value, value) for name, value in inputs.items() if isinstance(value, str)}
+            changed |= {name: value for name, value in SMALLER.items() if name in inputs}
+            changed |= {name: HALF.get(inputs[name], inputs[name]) for name in inputs if name.endswith("_at_step")}
+            node = {**node, "inputs": {**inputs, **changed}}
+        left[number] = node
+    return left
+
+
+@pytest.mark.parametrize("name, mode", WORKFLOWS.items())
+def test_the_workflow_makes_a_video_with_the_memory(server_models, name, mode):
+    Image.effect_noise((300, 200), 60).convert("RGB").save(server_models.base / "input" / "example.png")
+    workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
+    prompt = substituted(workflow_to_prompt(workflow, server_models.object_info()))
+    kinds = {node["class_type"] for node in prompt.values()}
+    assert kinds & {"Mirage_MemorySampler", "Mirage_ApplyMemory"} and not kinds & {"CLIPLoader", "LoadMoGeModel"}
+    outputs = server_models.run(prompt)["outputs"].values()
+    (conditioning,) = (out["mirage_conditioning"][0] for out in outputs if "mirage_conditioning" in out)
+    assert conditioning["mode"] == mode
+    shares = conditioning["known"]  # walking forward, the hole of the depth leaves the picture
+    assert len(shares) == 3 and 0.5 < shares[0] < 1.0 and shares[0] <= shares[1] and shares[0] == shares[2]
+    (video,) = (out["images"][0] for out in outputs if out.get("animated") == [True])
+    frames, _ = read_frames(server_models.base / "output" / video["subfolder"] / video["filename"])
+    assert len(frames) == FRAMES and frames[0].size == (WIDTH, HEIGHT)
+    (known,) = (out["images"] for out in outputs if "images" in out and "animated" not in out)
+    assert len(known) == 3
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_note_names_every_file_its_folder_and_where_it_is_published(server_models, name):
+    workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
+    (note,) = (node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote")
+    loaders = [
+        node for node in workflow["nodes"] if node["type"].startswith(("Load", "UNETLoader", "CLIPLoader", "VAEL"))
+    ]
+    files = {
+        node["widgets_values"][0]: node for node in loaders if str(node["widgets_values"][0]).endswith(".safetensors")
+    }
+    files |= {node["widgets_values"][0]: node for node in workflow["nodes"] if node["type"].startswith("Mirage_Load")}
+    assert len(files) >= 4
+    for file, node in files.items():
+        (line,) = (line for line in note.splitlines() if f"**{file}**" in line)
+        assert "models/" in line
+        if node["type"].startswith("Mirage_"):
+            assert "yours" in line
+            continue
+        (model,) = node["properties"]["models"]  # what the browser offers to download
+        assert model["name"] == file and f"models/{model['directory']}" in line
+        assert model["url"].split("/resolve/")[0] in line and model["url"].endswith(file)
