@@ -4,8 +4,9 @@ import logging
 
 from comfy_api.latest import io
 
-from .host.conditioning import AUTO, SCORES, Prepared, Request, condition
+from .host.conditioning import Prepared, condition
 from .host.latents import latent_of
+from .host.request import AUTO, SCORES, Request
 from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, sample
 from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket
 

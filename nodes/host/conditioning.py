@@ -10,58 +10,20 @@ from comfy.patcher_extension import WrappersMP
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Cameras, LatentMemory, MirageError, Readout, splat
+from ...mirage_core import Cameras, MirageError, Readout, splat
 from ...mirage_core.errors import check_choice, describe
-from .branch import Branch, check_branch
 from .formats import spec_of
 from .memory_device import on_compute_device, on_intermediate_device
 from .models import ModelKind
 from .modes import MODES, Conditioned, Scene, Settings, hold_start
+from .request import SCORES, Request, choose_mode
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps
 
 log = logging.getLogger(__name__)
 
 KEY = "mirage_size"
-AUTO = "auto"
-SCORES = ("white clip", "known mask")
 ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
-UNI3C_CHANNELS = 20  # of the noisy input that a Uni3C patch reads beside the render
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Request:
-    """What is connected to a node that conditions a model on a memory.
-
-    Attributes:
-        cameras: one per pixel frame.
-        width, height: of the video, pixels.
-        strength: 0 = the plain model.
-        mode: "auto", or one of ``MODES``.
-        start_percent, end_percent: when the memory steers, as shares of the noise schedule.
-        score: second half of a branch's context, one of ``SCORES``.
-        start: LATENT to begin with: first frames that stay, or as many frames as the path has, to be refined.
-        reference: LATENT of remembered frames, for a branch.
-        uni3c: MODEL_PATCH.
-    """
-
-    model: ModelPatcher
-    positive: list
-    negative: list
-    memory: LatentMemory
-    cameras: Cameras
-    width: int
-    height: int
-    strength: float = 1.0
-    mode: str = AUTO
-    start_percent: float = 0.0
-    end_percent: float = 1.0
-    score: str = SCORES[0]
-    start: dict | None = None
-    branch: Branch | None = None
-    vae: object | None = None
-    reference: dict | None = None
-    uni3c: ModelPatcher | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +46,7 @@ def condition(request: Request) -> Prepared:
     """
     kind = ModelKind.of(request.model)
     kind.check(request.memory.spec)
-    mode = _mode(request, kind)
+    mode = choose_mode(request, kind)
     _check_rest(request)
     size, cameras = _views(request, kind)
     start, denoise = _start(request, kind, size)
@@ -158,68 +120,6 @@ def _settings(request: Request, kind: ModelKind, references: Tensor | None) -> S
         references=references,
         uni3c=request.uni3c,
     )
-
-
-def _mode(request: Request, kind: ModelKind) -> str:
-    """The mode to use.
-
-    Raises:
-        MirageError: the model cannot take the one asked for; the message names those that it can.
-    """
-    check_choice("mode", "mode", request.mode, (AUTO, *MODES))
-    objections = {mode: _objection(mode, request, kind) for mode in MODES}
-    possible = [mode for mode, objection in objections.items() if objection is None]
-    if request.mode != AUTO:
-        if objections[request.mode] is not None:
-            raise MirageError(
-                f"mode {request.mode}: {objections[request.mode]}. "
-                f"With this model and what is connected you can choose: {', '.join(possible)}."
-            )
-        chosen = request.mode
-    else:
-        connected = [
-            mode for mode, value in (("branch", request.branch), ("uni3c", request.uni3c)) if value is not None
-        ]
-        chosen = connected[0] if connected else possible[0]  # MODES lists the closest fit first
-        if objections[chosen] is not None:
-            raise MirageError(f"mode auto, {chosen} because one is connected: {objections[chosen]}.")
-    if chosen == "branch":
-        check_branch(request.model, request.branch)  # says what exactly does not fit
-    return chosen
-
-
-def _objection(mode: str, request: Request, kind: ModelKind) -> str | None:
-    """Why this model, with what is connected, cannot take the mode; None if it can."""
-    if mode == "branch":
-        if request.branch is None:
-            return "needs a branch; connect Load Mirage Branch"
-    elif mode == "vace":
-        if not kind.vace_channels:
-            return f"needs a Wan VACE model; this is {kind.name}"
-    elif mode == "concat":
-        if not kind.inpaints:
-            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels"
-    elif mode == "per-token":
-        if not kind.per_frame or kind.inpaints:
-            return f"needs a model that takes timesteps per token, such as Wan2.2-TI2V-5B; this is {kind.name}"
-    elif mode == "uni3c":
-        return _uni3c_objection(request, kind)
-    return None
-
-
-def _uni3c_objection(request: Request, kind: ModelKind) -> str | None:
-    if request.uni3c is None:
-        return "needs a Uni3C patch; connect Load Model Patch to uni3c"
-    if type(request.uni3c.model).__name__ != "WanUni3CControlnet":
-        return f"needs a Uni3C patch; got {type(request.uni3c.model).__name__}"
-    channels = request.uni3c.model.controlnet_patch_embedding.in_channels - UNI3C_CHANNELS
-    width = request.uni3c.model.controlnet_blocks[0].norm1.linear.in_features
-    if (channels, width) != (kind.channels, kind.wan_width):
-        return (
-            f"this Uni3C patch is for a Wan model of width {width} with {channels} latent channels; "
-            f"this is {kind.name} of width {kind.wan_width} with {kind.channels}"
-        )
-    return None
 
 
 def _views(request: Request, kind: ModelKind) -> tuple[tuple[int, int, int], Cameras]:

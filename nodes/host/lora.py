@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...mirage_core import MirageError
 
-PREFIXES = re.compile(r"^(?:(?:base_model\.model|pipe\.dit|dit|diffusion_model|module|model)\.)+")
+PREFIXES = re.compile(r"^(?:(?:base_model\.model|base_model|pipe\.dit|dit|diffusion_model|module|model)\.)+")
 KEY = re.compile(r"^(?P<layer>.+)\.(?:lora_(?P<half>[AB])(?:\.default)?(?:\.weight)?|(?P<alpha>alpha))$")
 
 

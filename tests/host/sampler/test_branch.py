@@ -81,7 +81,7 @@ def test_prefixes_of_trainers_are_taken_off(code, tmp_path, prefix):
     assert loaded.keys() == weights.keys() and all(torch.equal(loaded[key], weights[key]) for key in weights)
 
 
-@pytest.mark.parametrize("tables", [("vace",), ("state_dict",), ("state_dict", "vace")])
+@pytest.mark.parametrize("tables", [("vace",), ("state_dict",), ("state_dict", "vace"), ("generator", "vace")])
 def test_weights_are_found_in_tables_of_their_own(code, tmp_path, tables):
     weights = random_weights(branch_shapes(), 1)
     table = {f"module.{key}": value for key, value in weights.items()}
