@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
+from mirage_core.chunks import Chunk, plan_chunks
+from mirage_core.retrieval import joined, overlaps, pick_references, seen_voxels
 
 HERE = Path(__file__).parent
 ABOUT = json.loads((HERE / "geometry.json").read_text())
@@ -69,3 +71,29 @@ def test_the_default_conventions_are_not_those_of_the_published_code(golden, cam
     published = lift(golden["latents"][:1], geometry, **PUBLISHED)
     assert len(ours) == len(published) == 220
     assert float((ours.xyz - published.xyz).norm(dim=1).median()) > 0.01
+
+
+@pytest.mark.parametrize("frames", ABOUT["iteration_plans"], ids=lambda frames: f"{frames} frames")
+def test_a_path_is_cut_into_the_chunks_of_the_published_code(frames):
+    chunks = plan_chunks(int(frames), stride=4)
+    assert [[chunk.start, chunk.stop, chunk.frames] for chunk in chunks] == ABOUT["iteration_plans"][frames]
+
+
+@pytest.mark.parametrize("case", ABOUT["target_pose_indices"])
+def test_latent_frames_of_a_chunk_have_the_cameras_of_the_published_code(case):
+    first, start, frames, number = (int(part) for part in case.split(","))
+    chunk = Chunk(number, start, start + frames - (number > 0), frames)
+    assert list(chunk.poses(4, first)) == ABOUT["target_pose_indices"][case]
+
+
+def test_references_are_those_of_the_published_code(cameras, memories):
+    """The picks are the same. The published overlaps can be met only to the few tokens that lie exactly on the border
+    of a view, as every first column does with the corner anchor: there rounding decides.
+    """
+    recorded = ABOUT["retrieval"]
+    of_targets = joined(seen_voxels(memories[1], cameras[recorded["target_frames"]], voxel=recorded["voxel_size"]))
+    of_history = seen_voxels(memories[1], cameras[recorded["history_frames"]], voxel=recorded["voxel_size"])
+    picks = pick_references(of_targets, of_history, recorded["max_reference_frames"], recorded["iou_threshold"])
+    assert [pick.position for pick in picks] == recorded["selected_history_positions"]
+    expected = torch.tensor(recorded["ious"], dtype=torch.float64)
+    torch.testing.assert_close(overlaps(of_targets, of_history), expected, atol=0.015, rtol=0)
