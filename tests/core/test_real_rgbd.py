@@ -12,6 +12,7 @@ from PIL import Image
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
 from mirage_core.codec import PatchCodec
+from mirage_core.update import Estimate, UpdateSettings, write_views
 
 DATA = Path(__file__).parent.parent / "data"
 SAME_SURFACE = 0.05  # depths of one place from two views that differ by less are of one surface
@@ -236,3 +237,52 @@ def test_pruning_a_real_memory_to_half_keeps_most_of_what_is_seen(dining):
     before, after = splat(whole, cameras, size).known_share, splat(half, cameras, size).known_share
     assert half.nbytes <= whole.nbytes // 2
     assert bool((after > 0.85 * before).all())
+
+
+@pytest.mark.parametrize("fit", ["scale", "scale and shift"])
+def test_alignment_keeps_a_memory_true_when_every_new_depth_has_another_scale(dining, fit):
+    """Points that the later frames wrote, compared with what the sensor saw: with alignment they stay within a few
+    percent of those written from the true depth; without it they are at half or twice their distance.
+    """
+
+    def written(factors, **settings):
+        depth = dining.geometry.depth[1:] * torch.tensor(factors)[:, None, None]
+        estimated = Estimate(depth)
+        cameras = dining.geometry.cameras[1:]
+        memory, reports = write_views(
+            dining.memory_of(0), dining.latents[1:], estimated, cameras, 1, UpdateSettings(policy="append", **settings)
+        )
+        return memory, reports
+
+    def depth_error(memory):
+        """Median error of the depth at which the later cameras see the points that they wrote."""
+        errors = []
+        for frame in (1, 2):
+            points = memory.points
+            mine = LatentMemory(memory.spec, (points[points.frame == frame],))
+            seen = splat(mine, dining.geometry.cameras[[frame]], dining.size, footprint=False)
+            true = dining.geometry.pooled(dining.size)[0][frame]
+            both = seen.known[0] & (true > 0)
+            errors.append((seen.depth[0] / true - 1).abs()[both])
+        return float(torch.cat(errors).median())
+
+    aligned, reports = written([0.6, 1.8], fit=fit)
+    unaligned, _ = written([0.6, 1.8], fit="none", tolerance=1e3)
+    assert [report.refused for report in reports] == ["", ""]
+    assert depth_error(aligned) < 0.04
+    assert depth_error(unaligned) > 0.3
+    assert [report.scale * factor for report, factor in zip(reports, (0.6, 1.8), strict=True)] == (
+        pytest.approx([1.0, 1.0], abs=0.05) if fit == "scale" else pytest.approx([1.0, 1.0], abs=0.4)
+    )
+
+
+def test_a_memory_of_the_first_visit_knows_the_hall_again(hall):
+    """What the first visit saw, read at the later ones, against what was really there then."""
+    memory = hall.memory_of(0)
+    seen = splat(memory, hall.geometry.cameras[1:], hall.size)
+    there = hall.geometry.pooled(hall.size)[0][1:]
+    same = seen.known & ((seen.depth / there.clamp(min=0.1) - 1).abs() < 0.1) & (there > 0)
+    assert seen.known.float().mean() > 0.15 and same.float().mean() > 0.08  # the depth camera missed 44 %
+    error = (seen.latents - hall.latents[1:]).abs().mean(dim=1)
+    other = (seen.latents - hall.latents[[2, 1]]).abs().mean(dim=1)  # the other visit's picture in its place
+    assert error[same].mean() < 0.8 * other[same].mean()

@@ -1,0 +1,294 @@
+"""The loop, with a scripted denoiser in a synthetic room whose depth is exact."""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, lift, splat
+from mirage_core.update import Estimate, UpdateSettings
+from mirage_core.walk import WalkSettings, WalkState, walk
+
+SPATIAL, SIZE = 4, (9, 15)  # pixels per token, tokens
+H, W = SIZE[0] * SPATIAL, SIZE[1] * SPATIAL
+SPEC = LatentSpec(channels=8, spatial=SPATIAL, temporal=4)
+LOW, HIGH = torch.tensor([-3.0, -1.5, -3.0]), torch.tensor([3.0, 1.5, 3.0])  # of the room
+K = torch.tensor([[0.7, 0.0, 0.5], [0.0, 0.7 * W / H, 0.5], [0.0, 0.0, 1.0]])
+SETTINGS = WalkSettings(chunk_frames=17, voxel=0.3)
+
+
+def turning(degrees):
+    """Cameras in the middle of the room, by their heading, one per pixel frame."""
+    angle = torch.deg2rad(torch.as_tensor(degrees, dtype=torch.float32))
+    cam2world = torch.eye(4).repeat(len(angle), 1, 1)
+    cam2world[:, 0, 0] = cam2world[:, 2, 2] = angle.cos()
+    cam2world[:, 0, 2], cam2world[:, 2, 0] = angle.sin(), -angle.sin()
+    return Cameras(cam2world, K)
+
+
+def ramp(*headings, frames=17):
+    """From heading to heading, ``frames`` - 1 steps each."""
+    parts = [torch.linspace(a, b, frames)[1:] for a, b in pairwise(headings)]
+    return turning(torch.cat([torch.tensor([float(headings[0])]), *parts]))
+
+
+def hit(cameras, size):
+    """Where the ray through every cell meets the room: depth ``(T, h, w)`` and place ``(T, h, w, 3)``."""
+    h, w = size
+    x, y = torch.meshgrid((torch.arange(w) + 0.5) / w, (torch.arange(h) + 0.5) / h, indexing="xy")
+    rays = torch.stack([(x - 0.5) / K[0, 0], (y - 0.5) / K[1, 1], torch.ones_like(x)], dim=-1)  # depth 1
+    rays = torch.einsum("tij,hwj->thwi", cameras.cam2world[:, :3, :3], rays)
+    origin = cameras.centers[:, None, None]
+    distances = torch.where(rays > 0, (HIGH - origin) / rays, (LOW - origin) / rays)
+    depth = torch.where(rays == 0, torch.inf, distances).amin(dim=-1)
+    return depth, origin + rays * depth[..., None]
+
+
+def paint(places, shift=0.0):
+    """The room's latents ``(T, C, h, w)``: waves over its walls."""
+    frequency = torch.tensor([0.7, 1.1, 0.9])
+    phase = torch.arange(SPEC.channels) * 0.8 + shift
+    return torch.sin((places * frequency).sum(dim=-1)[:, None] + phase[:, None, None])
+
+
+def truth(cameras):
+    return paint(hit(cameras, SIZE)[1])
+
+
+def exact_depth(latents, cameras, readout):
+    return Estimate(hit(cameras, (H, W))[0])
+
+
+@dataclass
+class Denoiser:
+    """Shows what the memory knows, and for the rest the room, or what it invents anew in every chunk."""
+
+    invents: bool = False
+    remembers: bool = True
+    requests: list = field(default_factory=list)
+
+    def __call__(self, request):
+        self.requests.append(request)
+        fresh = truth(request.cameras)
+        if self.invents:
+            fresh = paint(hit(request.cameras, SIZE)[1], shift=2.0 * request.chunk.number)
+        known = request.readout.known[:, None] & self.remembers
+        made = torch.where(known, request.readout.latents, fresh)
+        return torch.cat([request.first, made[1:]])
+
+
+def begin(cameras):
+    """The first view, remembered."""
+    first = cameras[[0]]
+    memory = LatentMemory(SPEC).insert(lift(truth(first), Geometry(hit(first, (H, W))[0], first)), cameras=first)
+    return WalkState(truth(first), memory)
+
+
+def last(states):
+    *_, state = states
+    return state
+
+
+def test_a_walk_around_the_room_remembers_the_room():
+    cameras = ramp(0, 120, 240, 360)
+    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    latent_cameras = cameras[::4]
+    assert state.latents.shape == (13, SPEC.channels, *SIZE)
+    shown = splat(state.memory, latent_cameras, SIZE)
+    assert shown.known.float().mean() > 0.99
+    error = (shown.latents - truth(latent_cameras)).abs().mean(dim=1)[shown.known]
+    assert error.mean() < 0.05
+    assert state.reports[-1].known > 0.6  # the walk comes back to where it began
+    assert all(view.refused == "" for report in state.reports for view in report.views)
+
+
+def test_chunks_hand_their_last_frame_over():
+    cameras, denoiser = ramp(0, 60, 120), Denoiser()
+    states = list(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+    assert [len(state.latents) for state in states] == [5, 9]
+    first, second = denoiser.requests
+    assert torch.equal(second.first, states[0].latents[-1:])
+    assert torch.equal(first.first, begin(cameras).latents)
+    assert torch.equal(second.preceding, states[0].latents[2:4]) and len(first.preceding) == 0
+    assert torch.equal(second.preceding_scene, first.readout.latents[2:4])
+    assert torch.equal(second.cameras.cam2world[0], first.cameras.cam2world[-1])
+
+
+def test_invented_places_are_found_again_with_the_memory_and_lost_without():
+    cameras = ramp(0, 90, 0, 90)
+    differences = []
+    for remembers in (True, False):
+        denoiser = Denoiser(invents=True, remembers=remembers)
+        state = last(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+        away, again = state.latents[4], state.latents[12]  # both at 90 degrees
+        differences.append(float((away - again).square().mean()))
+    with_memory, without = differences
+    assert with_memory < 0.05 < 0.5 < without
+
+
+def test_standing_still_adds_nothing():
+    cameras = turning([0.0] * 33)
+    states = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    points = begin(cameras).memory.num_points
+    assert [state.memory.num_points for state in states] == [points, points]
+    assert [report.known for report in states[-1].reports] == [1.0, 1.0]
+
+
+def test_a_second_round_adds_next_to_nothing_and_appending_does():
+    cameras = ramp(0, 180, 360, 540, 720)
+    reports = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth)).reports
+    first, second = reports[1].points, reports[3].points
+    assert second < 1.1 * first
+    append = replace(SETTINGS, update=UpdateSettings(policy="append"))
+    reports = last(walk(begin(cameras), cameras, append, Denoiser(), exact_depth)).reports
+    assert reports[3].points > 1.7 * reports[1].points
+
+
+def test_references_are_past_views_of_the_same_place():
+    cameras, denoiser = ramp(0, 90, 180, 90), Denoiser()
+    state = last(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+    picked = [frame for frame, _ in state.reports[2].references]
+    assert picked and set(picked) <= set(range(4, 9))  # the third chunk turns back over what the second one saw
+    assert torch.equal(denoiser.requests[2].references, state.latents[picked])
+    assert state.reports[0].references == ()
+
+
+def test_a_walk_that_is_taken_up_again_equals_one_without_a_break():
+    cameras = ramp(0, 120, 240, 360)
+    states = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(invents=True), exact_depth))
+    again = last(walk(states[0], cameras, SETTINGS, Denoiser(invents=True), exact_depth))
+    assert torch.equal(again.latents, states[-1].latents)
+    assert torch.equal(again.memory.points.xyz, states[-1].memory.points.xyz)
+    assert torch.equal(again.memory.points.features, states[-1].memory.points.features)
+
+
+def test_the_budget_holds_after_every_chunk():
+    cameras = ramp(0, 120, 240)
+    for state in walk(begin(cameras), cameras, replace(SETTINGS, max_bytes=8000), Denoiser(), exact_depth):
+        assert state.memory.nbytes <= 8000 and state.memory.num_points > 50
+
+
+@pytest.mark.parametrize("fit", ["scale", "scale and shift"])
+def test_depth_of_any_scale_gives_the_same_memory(fit):
+    cameras = ramp(0, 60, 120)
+    generator = torch.Generator().manual_seed(2)
+
+    def corrupted(latents, views, readout):
+        factors = 0.5 * 4.0 ** torch.rand(len(views), generator=generator)  # 0.5 .. 2
+        return Estimate(hit(views, (H, W))[0] * factors[:, None, None])
+
+    def room_error(state):
+        """Mean distance of the remembered points from the walls."""
+        xyz = state.memory.points.xyz
+        return float(torch.minimum(xyz - LOW, HIGH - xyz).abs().amin(dim=1).mean())
+
+    settings = replace(SETTINGS, update=UpdateSettings(fit=fit))
+    good = last(walk(begin(cameras), cameras, settings, Denoiser(), corrupted))
+    unaligned = replace(SETTINGS, update=UpdateSettings(fit="none", tolerance=1e3))
+    bad = last(walk(begin(cameras), cameras, unaligned, Denoiser(), corrupted))
+    assert room_error(good) < 0.05 and room_error(bad) > 0.3
+    assert all(view.residual < 0.05 for report in good.reports for view in report.views)
+
+
+def test_a_view_that_does_not_fit_the_memory_is_not_written_and_named():
+    cameras = ramp(0, 30)
+
+    def noise(latents, views, readout):
+        generator = torch.Generator().manual_seed(0)
+        depth = hit(views, (H, W))[0]
+        depth[2:4] = 0.5 + 5.0 * torch.rand(2, *SIZE, generator=generator).repeat_interleave(4, 1).repeat_interleave(
+            4, 2
+        )
+        return Estimate(depth)
+
+    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), noise))
+    refused = {view.frame: view.refused for view in state.reports[0].views}
+    assert refused == {0: "", 1: "", 2: "depth does not fit the memory", 3: "depth does not fit the memory", 4: ""}
+    assert [len(seen) > 0 for seen in state.seen] == [True, True, False, False, True]
+
+
+def test_a_thing_that_stands_in_the_way_is_a_contradiction_and_named():
+    cameras = turning([0.0] * 17)
+
+    def with_a_box(latents, views, readout):
+        depth = hit(views, (H, W))[0]
+        depth[:, :16, :20] = 0.7  # in front of the wall that the memory knows there
+        return Estimate(depth)
+
+    before = begin(cameras)
+    state = last(walk(before, cameras, SETTINGS, Denoiser(), with_a_box))
+    assert state.memory.num_points == before.memory.num_points
+    assert all(view.excluded == {"contradiction": 20} for view in state.reports[0].views)
+
+
+def test_excluded_tokens_are_not_written_and_counted_by_reason():
+    cameras = ramp(0, 60)
+
+    def with_sky(latents, views, readout):
+        sky = torch.zeros(len(views), H, W, dtype=torch.bool)
+        sky[:, :8] = True
+        person = torch.zeros_like(sky)
+        person[:, 20, 40] = True
+        return Estimate(hit(views, (H, W))[0], {"sky": sky, "person": person})
+
+    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), with_sky))
+    assert all(view.excluded == {"sky": 30, "person": 1} for view in state.reports[0].views)
+    new = state.memory.blocks[1].xyz
+    assert float(new[:, 1].min()) > -1.5 * 7 / 9  # nothing from the two upper rows
+
+
+@pytest.mark.parametrize(
+    "depth, refused",
+    [
+        (0.0, "no depth"),
+        (torch.nan, "no depth"),
+        (torch.inf, "no depth"),
+    ],
+)
+def test_a_view_of_sky_alone_is_not_written(depth, refused):
+    cameras = ramp(0, 30)
+    before = begin(cameras)
+
+    def sky(latents, views, readout):
+        return Estimate(torch.full((len(views), H, W), depth))
+
+    state = last(walk(before, cameras, SETTINGS, Denoiser(), sky))
+    assert {view.refused for view in state.reports[0].views} == {refused}
+    assert state.memory.num_points == before.memory.num_points
+
+
+def test_excluding_everything_writes_nothing():
+    cameras = ramp(0, 30)
+
+    def everything(latents, views, readout):
+        return Estimate(hit(views, (H, W))[0], {"sky": torch.ones(len(views), H, W, dtype=torch.bool)})
+
+    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), everything))
+    assert {view.refused for view in state.reports[0].views} == {"every token is left out"}
+
+
+def test_looking_away_at_once_has_nothing_in_common_with_the_memory():
+    cameras = turning([0.0] + [180.0] * 16)
+    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    views = state.reports[0].views
+    assert [view.refused for view in views] == ["", *["too little in common with the memory"] * 4]
+
+
+def test_one_frame_and_short_paths_are_walks_too():
+    for frames in (1, 5):
+        cameras = turning([0.0] * frames)
+        state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+        assert len(state.latents) == (frames + 3) // 4 and len(state.reports) == 1
+
+
+def test_a_denoiser_that_returns_something_else_is_named():
+    cameras = ramp(0, 30)
+    with pytest.raises(MirageError, match=r"denoise must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
+        last(walk(begin(cameras), cameras, SETTINGS, lambda request: request.readout.latents[1:], exact_depth))
+
+
+def test_a_path_of_no_whole_latent_frames_is_refused_before_anything_is_made():
+    cameras = turning([0.0] * 18)
+    with pytest.raises(MirageError, match=r"walk: frames must be 1 \+ 4 n"):
+        last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
