@@ -35,6 +35,12 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
     path = _as_path("save_memory", path)
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise MirageError(f"save_memory: path must be a .safetensors file in an existing folder; got {str(path)!r}.")
+    tensors, header = packed(memory)
+    write_file(path, tensors, {**(notes or {}), **header, "format": FORMAT, "version": str(VERSION)})
+
+
+def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A memory as named tensors and header entries for a .safetensors file."""
     tensors = {
         f"block.{number:06d}.{column}": getattr(block, column).detach().cpu().contiguous()
         for number, block in enumerate(memory.blocks)
@@ -46,15 +52,12 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
         tensors["keyframe.K"] = cameras.K.cpu().contiguous()
         tensors["keyframe.frame"] = torch.tensor([keyframe.frame for keyframe in memory.keyframes])
     spec = memory.spec
-    header = {
-        **(notes or {}),
-        "format": FORMAT,
-        "version": str(VERSION),
-        "spec": json.dumps(
-            {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
-        ),
-        "blocks": str(len(memory.blocks)),
-    }
+    fields = {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
+    return tensors, {"spec": json.dumps(fields), "blocks": str(len(memory.blocks))}
+
+
+def write_file(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a .safetensors file that appears under its name only when it is complete."""
     partial = path.with_name(path.name + ".partial")
     try:
         save_file(tensors, partial, metadata=header)
@@ -71,27 +74,33 @@ def load_memory(path: str | Path) -> LatentMemory:
             by a newer version, or what it holds does not fit together.
     """
     path = _as_path("load_memory", path)
-    if not path.is_file():
-        raise MirageError(f"load_memory: path must be a file; {str(path)!r} is not there.")
-    with path.open("rb") as file:
-        magic = file.read(2)
-    if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
-        raise MirageError(
-            f"load_memory: {path.name} must be a .safetensors file; it is a pickle, which is never loaded."
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise MirageError(f"load_memory: {path.name} must be a whole .safetensors file; {error}.") from error
+    header, tensors = read_file("load_memory", path)
     if header.get("format") != FORMAT:
         raise MirageError(
             f"load_memory: {path.name} must be a latent memory (format {FORMAT!r} in its header); "
             f"got {header.get('format')!r}. It is another kind of file."
         )
-    _check_version(path.name, header.get("version", ""))
-    return _memory_from(path.name, header, tensors)
+    check_version("load_memory", path.name, header.get("version", ""), VERSION)
+    return unpacked("load_memory", path.name, header, tensors)
+
+
+def read_file(who: str, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors of a .safetensors file.
+
+    Raises:
+        MirageError: the file is missing, truncated, or not safetensors.
+    """
+    if not path.is_file():
+        raise MirageError(f"{who}: path must be a file; {str(path)!r} is not there.")
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+        raise MirageError(f"{who}: {path.name} must be a .safetensors file; it is a pickle, which is never loaded.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise MirageError(f"{who}: {path.name} must be a whole .safetensors file; {error}.") from error
 
 
 def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
@@ -120,16 +129,22 @@ def _as_path(who: str, path: object) -> Path:
     return Path(path)
 
 
-def _check_version(name: str, version: str) -> None:
+def check_version(who: str, name: str, version: str, newest: int) -> None:
+    """Raise MirageError unless a file's version is a number that this pack reads."""
     if not version.isdecimal() or int(version) < 1:
-        raise MirageError(f"load_memory: {name} must state its version as a number; got {version!r}.")
-    if int(version) > VERSION:
+        raise MirageError(f"{who}: {name} must state its version as a number; got {version!r}.")
+    if int(version) > newest:
         raise MirageError(
-            f"load_memory: {name} was written as version {version}; this pack reads up to {VERSION}. Update the pack."
+            f"{who}: {name} was written as version {version}; this pack reads up to {newest}. Update the pack."
         )
 
 
-def _memory_from(name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> LatentMemory:
+def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> LatentMemory:
+    """The memory that ``packed`` took apart.
+
+    Raises:
+        MirageError: a part is missing, or the parts do not fit together.
+    """
     try:
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [
@@ -143,4 +158,4 @@ def _memory_from(name: str, header: dict[str, str], tensors: dict[str, Tensor]) 
             keyframes = tuple(Keyframe(cameras[i], number) for i, number in enumerate(numbers))
         return LatentMemory(spec, tuple(blocks), keyframes)
     except (KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
-        raise MirageError(f"load_memory: {name} must hold a consistent memory; {error}.") from error
+        raise MirageError(f"{who}: {name} must hold a consistent memory; {error}.") from error

@@ -1,0 +1,106 @@
+"""Walks that are saved, killed and taken up again."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
+
+from mirage_core import MirageError
+from mirage_core.walk import walk
+from mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
+
+ABOUT = {"width": "60", "mode": "blend"}
+
+
+@pytest.fixture
+def cameras():
+    return ramp(0, 90, 180, 270)
+
+
+@pytest.fixture
+def states(cameras, tmp_path):
+    """A finished walk of three chunks, saved."""
+    made = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(invents=True), exact_depth))
+    for state in made:
+        save_chunk(tmp_path, state, ABOUT, {"seed": str(state.finished)})
+    return made
+
+
+def same(one, other):
+    assert torch.equal(one.latents, other.latents) and torch.equal(one.scene, other.scene)
+    assert torch.equal(one.memory.points.xyz, other.memory.points.xyz)
+    assert torch.equal(one.memory.points.features, other.memory.points.features)
+    assert one.memory.spec == other.memory.spec and len(one.memory.keyframes) == len(other.memory.keyframes)
+    assert all(torch.equal(a, b) for a, b in zip(one.seen, other.seen, strict=True))
+    assert one.reports == other.reports
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2, 3])
+def test_a_loaded_walk_is_the_saved_one_after_any_chunk(states, cameras, tmp_path, chunks):
+    loaded = load_chunks(tmp_path, begin(cameras), ABOUT, most=chunks)
+    assert loaded.finished == chunks
+    if chunks:
+        same(loaded, states[chunks - 1])
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_a_walk_taken_up_from_files_equals_one_without_a_break(states, cameras, tmp_path, chunks):
+    loaded = load_chunks(tmp_path, begin(cameras), ABOUT, most=chunks)
+    *_, finished = walk(loaded, cameras, SETTINGS, Denoiser(invents=True), exact_depth)
+    assert torch.equal(finished.latents, states[-1].latents)
+    assert torch.equal(finished.memory.points.features, states[-1].memory.points.features)
+
+
+def test_a_chunk_that_was_not_finished_is_not_there(states, cameras, tmp_path):
+    whole = chunk_path(tmp_path, 2).read_bytes()
+    chunk_path(tmp_path, 2).with_suffix(".safetensors.partial").write_bytes(whole[:1000])
+    chunk_path(tmp_path, 2).unlink()
+    assert saved_chunks(tmp_path) == 2
+    same(load_chunks(tmp_path, begin(cameras), ABOUT, most=9), states[1])
+
+
+def test_chunks_behind_a_gap_do_not_count(states, tmp_path):
+    chunk_path(tmp_path, 1).unlink()
+    assert saved_chunks(tmp_path) == 1
+
+
+def test_other_settings_are_refused_by_name(states, cameras, tmp_path):
+    with pytest.raises(MirageError, match=r"chunk_0000.safetensors was made with width 60; now it is 64\. Set it back"):
+        load_chunks(tmp_path, begin(cameras), {**ABOUT, "width": "64"}, most=3)
+    own = [{"seed": "1"}, {"seed": "5"}, {"seed": "3"}]
+    with pytest.raises(MirageError, match=r"chunk_0001.safetensors was made with seed 2; now it is 5"):
+        load_chunks(tmp_path, begin(cameras), ABOUT, most=3, own=own)
+    assert load_chunks(tmp_path, begin(cameras), ABOUT, most=1, own=own).finished == 1
+
+
+@pytest.mark.parametrize("version, message", [("2", "written as version 2; this pack reads up to 1"), ("x", "number")])
+def test_a_state_of_another_version_is_refused_in_words(states, cameras, tmp_path, version, message):
+    from safetensors.torch import load_file, save_file
+
+    path = chunk_path(tmp_path, 0)
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    save_file(load_file(path), path, metadata={**header, "version": version})
+    with pytest.raises(MirageError, match=message):
+        load_chunks(tmp_path, begin(cameras), ABOUT, most=1)
+
+
+def test_another_file_is_refused(cameras, tmp_path):
+    chunk_path(tmp_path, 0).write_text("not a chunk")
+    with pytest.raises(MirageError, match=r"must be a whole \.safetensors file"):
+        load_chunks(tmp_path, begin(cameras), ABOUT, most=1)
+
+
+def test_a_walk_that_cannot_be_saved_says_why_and_what_is_kept(states, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(MirageError, match=r"chunk 2 must be saved to .*file, but: .* the 2 chunks before it are kept"):
+        save_chunk(blocked, states[-1], ABOUT, {})
+
+
+def test_the_report_in_the_file_is_plain_json(states, tmp_path):
+    with safe_open(chunk_path(tmp_path, 1), framework="pt") as file:
+        report = json.loads(file.metadata()["report"])
+    assert report["number"] == 1 and report["frames"] == [17, 32] and len(report["views"]) == 4
