@@ -5,6 +5,7 @@ that is killed loses the chunk in work and nothing else.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -76,14 +77,14 @@ def saved_chunks(folder: Path) -> int:
 
 
 def load_chunks(
-    folder: Path, begin: WalkState, settings: dict[str, str], most: int, own: list[dict[str, str]] | None = None
+    folder: Path, begin: WalkState, settings: dict[str, str], most: int, own: Sequence[dict[str, str] | None] = ()
 ) -> WalkState:
     """Take a walk up after at most ``most`` of its saved chunks.
 
     Args:
         begin: the walk before its first chunk.
         settings: what all its chunks must have been made with.
-        own: what each chunk must have been made with; None = anything.
+        own: what each chunk must have been made with; None, or nothing said, = anything.
 
     Raises:
         MirageError: a chunk was made with other settings, or by another version; the message names the first of them.
@@ -92,7 +93,7 @@ def load_chunks(
     for number in range(min(most, saved_chunks(folder))):
         path = chunk_path(folder, number)
         header, tensors = read_file("walk", path)
-        _check(path.name, header, settings, own[number] if own is not None else None)
+        _check(path.name, header, settings, own[number] if number < len(own) else None)
         state = _extended(state, path.name, header, tensors)
     return state
 

@@ -10,6 +10,7 @@ from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
 from .sampler import ApplyMemory, MemorySampler
+from .walk import SceneWalk, WalkPrompt
 from .warp import WarpLatents
 
 NODES: list[type[io.ComfyNode]] = [
@@ -24,6 +25,8 @@ NODES: list[type[io.ComfyNode]] = [
     ApplyMemory,
     LoadMirageBranch,
     LoadMirageLora,
+    SceneWalk,
+    WalkPrompt,
     MemoryInfo,
     MemoryToPointCloud,
     SaveLatentMemory,

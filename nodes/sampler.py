@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from .host.conditioning import Prepared, condition
 from .host.latents import latent_of
 from .host.request import AUTO, SCORES, Request
-from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, sample
+from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, SamplerSettings, sample
 from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _mode_input() -> io.Input:
     return io.DynamicCombo.Input("mode", options=options, tooltip=MODE_HELP)
 
 
-def _scene_inputs() -> list[io.Input]:
+def scene_inputs() -> list[io.Input]:
     return [
         io.Model.Input("model", tooltip="A video model, or a picture model in mode blend. It is not changed."),
         io.Conditioning.Input("positive", tooltip="What the walk shows."),
@@ -69,7 +69,34 @@ def _scene_inputs() -> list[io.Input]:
     ]
 
 
-def _steering_inputs() -> list[io.Input]:
+def sampler_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=MAX_SEED,
+            control_after_generate=True,
+            tooltip="Of the noise: the same seed, the same video.",
+        ),
+        io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Denoising steps."),
+        io.Float.Input(
+            "cfg", default=5.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance. 1 = none: faster."
+        ),
+        io.Combo.Input("sampler_name", options=SAMPLERS, tooltip="The host's samplers."),
+        io.Combo.Input("scheduler", options=SCHEDULERS, tooltip="The host's schedulers."),
+        io.Float.Input(
+            "denoise",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Below 1: begins with start, or with what the memory shows, instead of noise.",
+        ),
+    ]
+
+
+def steering_inputs() -> list[io.Input]:
     return [
         _mode_input(),
         io.Float.Input(
@@ -80,6 +107,11 @@ def _steering_inputs() -> list[io.Input]:
             step=0.01,
             tooltip="How much the memory counts. 0 = the plain model, as if there were no memory.",
         ),
+    ]
+
+
+def _steering_sockets() -> list[io.Input]:
+    return [
         io.Latent.Input(
             "start",
             optional=True,
@@ -87,12 +119,20 @@ def _steering_inputs() -> list[io.Input]:
             "chunk before. As long as the path: a video to refine, with denoise below 1.",
         ),
         io.Vae.Input("vae", optional=True, tooltip="The model's VAE. Needed by vace, concat and branch."),
-        BranchSocket.Input("branch", optional=True, tooltip="Trained weights, from Load Mirage Branch."),
+        branch_socket(),
         io.Latent.Input(
             "reference", optional=True, tooltip="For mode branch: remembered latent frames that show the same place."
         ),
-        io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch."),
+        uni3c_socket(),
     ]
+
+
+def branch_socket() -> io.Input:
+    return BranchSocket.Input("branch", optional=True, tooltip="Trained weights, from Load Mirage Branch.")
+
+
+def uni3c_socket() -> io.Input:
+    return io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch.")
 
 
 def _prepare(mode: dict, **inputs) -> Prepared:
@@ -122,32 +162,7 @@ class MemorySampler(io.ComfyNode):
             description="Samples a video along a camera path: the memory is read for every camera, in latents, and "
             "steers the model. Where the memory knows nothing, the model invents.",
             search_aliases=["ksampler", "world model", "camera control", "scene walk", "mirage"],
-            inputs=[
-                *_scene_inputs(),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=MAX_SEED,
-                    control_after_generate=True,
-                    tooltip="Of the noise: the same seed, the same video.",
-                ),
-                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Denoising steps."),
-                io.Float.Input(
-                    "cfg", default=5.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance. 1 = none: faster."
-                ),
-                io.Combo.Input("sampler_name", options=SAMPLERS, tooltip="The host's samplers."),
-                io.Combo.Input("scheduler", options=SCHEDULERS, tooltip="The host's schedulers."),
-                io.Float.Input(
-                    "denoise",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Below 1: begins with start, or with what the memory shows, instead of noise.",
-                ),
-                *_steering_inputs(),
-            ],
+            inputs=[*scene_inputs(), *sampler_inputs(), *steering_inputs(), *_steering_sockets()],
             outputs=[io.Latent.Output(display_name="latent", tooltip="The video, for VAE Decode."), *OUTPUTS],
         )
 
@@ -163,18 +178,8 @@ class MemorySampler(io.ComfyNode):
         **scene,  # the inputs that Apply Memory to Model has too
     ) -> io.NodeOutput:
         prepared = _prepare(**scene)
-        made = sample(
-            prepared.model,
-            prepared.positive,
-            prepared.negative,
-            prepared.latent,
-            seed=seed,
-            steps=steps,
-            cfg=cfg,
-            sampler_name=sampler_name,
-            scheduler=scheduler,
-            denoise=denoise,
-        )
+        settings = SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise)
+        made = sample(prepared.model, prepared.positive, prepared.negative, prepared.latent, settings)
         return io.NodeOutput(made, *_readout(prepared), ui=_report(prepared))
 
 
@@ -188,7 +193,7 @@ class ApplyMemory(io.ComfyNode):
             description="The conditioning of Memory-Conditioned Sampler without the sampler, for any sampler node, "
             "guider or two-stage graph. Sample the latent that comes out.",
             search_aliases=["conditioning", "world model", "camera control", "mirage"],
-            inputs=[*_scene_inputs(), *_steering_inputs()],
+            inputs=[*scene_inputs(), *steering_inputs(), *_steering_sockets()],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="A patched copy."),
                 io.Conditioning.Output(display_name="positive"),

@@ -10,6 +10,7 @@ GeometrySocket = io.Custom("MIRAGE_GEOMETRY")  # mirage_core.Geometry
 CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per pixel frame
 PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
 MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
+PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walking.Prompt
 BranchSocket = io.Custom("MIRAGE_BRANCH")  # nodes.host.branch.Branch
 
 SCENE = "Mirage/1 scene"
@@ -17,6 +18,7 @@ MEMORY = "Mirage/2 memory"
 CAMERA = "Mirage/3 camera"
 READ = "Mirage/4 read"
 SAMPLE = "Mirage/5 sample"
+WALK = "Mirage/6 walk"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

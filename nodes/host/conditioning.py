@@ -51,7 +51,10 @@ def condition(request: Request) -> Prepared:
     size, cameras = _views(request, kind)
     start, denoise = _start(request, kind, size)
     references = _references(request, mode, kind, size)
-    readout = on_intermediate_device(splat(*on_compute_device(request.memory, cameras), size=size[1:]))
+    readout = request.readout
+    if readout is None:
+        readout = splat(*on_compute_device(request.memory, cameras), size=size[1:])
+    readout = on_intermediate_device(readout)
     if not bool(readout.known.any()):
         log.warning("The memory knows nothing of what the cameras of this path see.")
     base = Conditioned(request.model.clone(), request.positive, request.negative, start, denoise)
@@ -119,6 +122,7 @@ def _settings(request: Request, kind: ModelKind, references: Tensor | None) -> S
         branch=request.branch,
         references=references,
         uni3c=request.uni3c,
+        preceding=request.preceding,
     )
 
 

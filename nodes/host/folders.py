@@ -55,6 +55,19 @@ def fingerprint(name: str) -> str:
     return f"{state.st_mtime_ns}:{state.st_size}"
 
 
+def output_folder(name: str) -> Path:
+    """A folder below the output folder; it need not be there.
+
+    Raises:
+        MirageError: the name is empty or leads outside.
+    """
+    output = Path(folder_paths.get_output_directory()).resolve()
+    folder = (output / name).resolve()
+    if not name or folder == output or not folder.is_relative_to(output):
+        raise MirageError(f"save_as: must name a folder inside the output folder; got {name!r}.")
+    return folder
+
+
 def writes_metadata() -> bool:
     return not args.disable_metadata
 

@@ -87,6 +87,7 @@ class Settings:
     branch: Branch | None
     references: Tensor | None  # (1, C, R, h, w) raw VAE scale
     uni3c: ModelPatcher | None
+    preceding: tuple[Tensor, Tensor] | None  # (P, C, h, w) frames, and what the memory showed of them; raw VAE scale
 
     def window(self, model: ModelPatcher) -> SigmaWindow:
         return SigmaWindow.of(model, self.start_percent, self.end_percent)
@@ -99,18 +100,22 @@ class Settings:
 
 
 def branch(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
-    """The trained branch reads the splat, zeros where unknown, beside a score."""
+    """The trained branch reads the splat of [target | preceding], zeros where unknown, beside a score."""
     normalised = settings.kind.normalised
-    known = scene.splat_known.expand_as(scene.splat)
-    splat = torch.where(known, normalised(scene.splat), 0.0)
+    splat, known, preceding = scene.splat, scene.splat_known.expand_as(scene.splat), None
+    if settings.preceding is not None and len(settings.preceding[0]):
+        frames, shown = (rearrange(value, "p c h w -> 1 c p h w") for value in settings.preceding)
+        preceding = normalised(frames)
+        splat = torch.cat([splat, shown], dim=2)
+        known = torch.cat([known, (shown != 0).any(dim=1, keepdim=True).expand_as(shown)], dim=2)
+    splat = torch.where(known, normalised(splat), 0.0)
     if settings.score == "known mask":
         score = known.to(splat)
     else:
-        score = normalised(settings.flat("branch", WHITE, scene.size))
+        score = normalised(settings.flat("branch", WHITE, tuple(splat.shape[2:])))
     references = None if settings.references is None else normalised(settings.references)
-    model = attach_branch(
-        base.model, settings.branch, splat, score, references, None, settings.strength, settings.window(base.model)
-    )
+    window = settings.window(base.model)
+    model = attach_branch(base.model, settings.branch, splat, score, references, preceding, settings.strength, window)
     return replace(base, model=model)
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from comfy.model_patcher import ModelPatcher
+from torch import Tensor
 
-from ...mirage_core import Cameras, LatentMemory, MirageError
+from ...mirage_core import Cameras, LatentMemory, MirageError, Readout
 from ...mirage_core.errors import check_choice
 from .branch import Branch, check_branch
 from .models import ModelKind
@@ -29,6 +30,9 @@ class Request:
         start: LATENT to begin with: first frames that stay, or as many frames as the path has, to be refined.
         reference: LATENT of remembered frames, for a branch.
         uni3c: MODEL_PATCH.
+        readout: what the memory shows the cameras, if it has been read already.
+        preceding: for a branch: ``(P, C, h, w)`` frames before the start, raw VAE scale, and what the memory showed of
+            them, 0 where nothing.
     """
 
     model: ModelPatcher
@@ -48,6 +52,8 @@ class Request:
     vae: object | None = None
     reference: dict | None = None
     uni3c: ModelPatcher | None = None
+    readout: Readout | None = None
+    preceding: tuple[Tensor, Tensor] | None = None
 
 
 def choose_mode(request: Request, kind: ModelKind) -> str:

@@ -1,8 +1,13 @@
 """Walks that are saved, killed and taken up again."""
 
 import json
+import random
+import subprocess
+import sys
+import time
 
 import pytest
+import slow_walk
 import torch
 from safetensors import safe_open
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
@@ -104,3 +109,27 @@ def test_the_report_in_the_file_is_plain_json(states, tmp_path):
     with safe_open(chunk_path(tmp_path, 1), framework="pt") as file:
         report = json.loads(file.metadata()["report"])
     assert report["number"] == 1 and report["frames"] == [17, 32] and len(report["views"]) == 4
+
+
+def test_killed_at_ten_random_moments_a_walk_loses_no_finished_chunk(tmp_path):
+    dice, finished, kills = random.Random(5), 0, 0
+    while kills < 10:
+        process = subprocess.Popen([sys.executable, slow_walk.__file__, tmp_path], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline().strip() == f"begun after {finished} chunks"
+        time.sleep(dice.uniform(0.0, 0.25))
+        process.kill()
+        process.wait()
+        kills += 1
+        before, finished = finished, saved_chunks(tmp_path)
+        assert finished >= before
+        if finished == 6:  # all done: begin again with the last chunks lost
+            for number in range(2, 6):
+                chunk_path(tmp_path, number).unlink()
+            finished = 2
+    slow_walk.main(tmp_path)
+    whole = begin(slow_walk.CAMERAS)
+    *_, expected = walk(whole, slow_walk.CAMERAS, SETTINGS, Denoiser(invents=True), exact_depth)
+    made = load_chunks(tmp_path, whole, slow_walk.ABOUT, most=99)
+    assert made.finished == 6
+    assert torch.equal(made.latents, expected.latents)
+    assert torch.equal(made.memory.points.features, expected.memory.points.features)

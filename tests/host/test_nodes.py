@@ -24,6 +24,8 @@ NODES = {
     "Mirage_ApplyMemory": "Apply Memory to Model",
     "Mirage_LoadBranch": "Load Mirage Branch",
     "Mirage_LoadLora": "Load Mirage LoRA",
+    "Mirage_SceneWalk": "Scene Walk",
+    "Mirage_WalkPrompt": "Walk Prompt",
     "Mirage_MemoryInfo": "Memory Info",
     "Mirage_MemoryToPointCloud": "Memory to Point Cloud",
     "Mirage_SaveLatentMemory": "Save Latent Memory",

@@ -60,3 +60,28 @@ class DepthAnythingPacket(io.ComfyNode):
             packet["sky"] = torch.zeros(1, H, W)
             packet["sky"][:, :10] = 0.9
         return io.NodeOutput(packet)
+
+
+class WallModel:
+    """In the place of the host's MoGe model: a wall at 4 units, sky above it."""
+
+    def infer(self, images, resolution_level, fov_x, force_projection, apply_mask):
+        depth = torch.full((len(images), *images.shape[2:]), 4.0)
+        mask = torch.ones_like(depth, dtype=torch.bool)
+        mask[:, : images.shape[2] // 6] = False
+        return {"depth": torch.where(mask, depth, torch.inf), "mask": mask}
+
+
+class MogeModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="MirageTest_MogeModel",
+            category="test",
+            is_dev_only=True,
+            outputs=[io.Custom("MOGE_MODEL").Output()],
+        )
+
+    @classmethod
+    def execute(cls):
+        return io.NodeOutput(WallModel())

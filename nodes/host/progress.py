@@ -1,0 +1,49 @@
+"""One progress bar for a whole walk, its stage in words, and pictures of what is being made."""
+
+import comfy.model_management
+import comfy.utils
+import latent_preview
+import torch
+from comfy.model_patcher import ModelPatcher
+from PIL import Image
+from server import PromptServer
+from torch import Tensor
+
+STAGES_BESIDE_STEPS = 2  # decoding with its depth, and writing: each counts like one step
+PREVIEW_PIXELS = 512
+
+
+class WalkProgress:
+    """Counts steps of all chunks, and raises the host's interrupt between them."""
+
+    def __init__(self, model: ModelPatcher, chunks: int, done: int, steps: int, node_id: str | None):
+        self.chunks, self.chunk, self.steps, self.node_id = chunks, done, steps, node_id
+        self.each = steps + STAGES_BESIDE_STEPS
+        self.bar = comfy.utils.ProgressBar(chunks * self.each)
+        self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+
+    def stage(self, name: str, after: int = 0, frame: Tensor | None = None) -> None:
+        """Say what comes next, ``after`` units of this chunk are done.
+
+        Args:
+            frame: ``(H, W, 3)``, 0..1, the last finished picture.
+        """
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        text = f"chunk {self.chunk + 1} of {self.chunks}: {name}"
+        server = getattr(PromptServer, "instance", None)  # there is none outside a server
+        if server is not None and self.node_id is not None:
+            server.send_progress_text(text, self.node_id)
+        preview = None
+        if frame is not None:
+            picture = Image.fromarray((frame * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
+            preview = ("JPEG", picture, PREVIEW_PIXELS)
+        self.bar.update_absolute(self.chunk * self.each + after, preview=preview)
+
+    def on_step(self, step: int, x0: Tensor, x: Tensor, total: int) -> None:
+        """The sampler's callback; shows the last frame of the chunk in work."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        preview = None
+        if self.previewer is not None:
+            preview = self.previewer.decode_latent_to_preview_image("JPEG", x0[:, :, -1:])
+        share = self.steps * (step + 1) // max(total, 1)
+        self.bar.update_absolute(self.chunk * self.each + share, preview=preview)

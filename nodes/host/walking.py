@@ -1,0 +1,105 @@
+"""The models of a walk: the denoiser and the estimator of depth that ``mirage_core.walk`` calls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+import nodes as host_nodes  # the host's own module of that name
+
+from ...mirage_core import Cameras, Readout
+from ...mirage_core.update import Estimate
+from ...mirage_core.walk import ChunkRequest
+from .conditioning import condition
+from .depth_models import DepthModel, depth_of_memory
+from .progress import WalkProgress
+from .request import AUTO, Request
+from .sampling import MAX_SEED, SamplerSettings, sample
+
+WHOLE = 21  # latent frames: longer videos are decoded in tiles and time windows
+TILES = {"tile_size": 512, "overlap": 64, "temporal_size": 64, "temporal_overlap": 16}  # pixels, pixel frames
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What a walk shows from a pixel frame on: a CONDITIONING."""
+
+    frame: int
+    positive: list
+
+
+@dataclass(eq=False)
+class WalkModels:
+    """What a walk is made with.
+
+    Attributes:
+        request: how the memory conditions the model; cameras, start and text are filled in for every chunk.
+        path: one camera per pixel frame.
+        prompts: text of later chunks; the first positive is the request's.
+    """
+
+    request: Request
+    sampler: SamplerSettings
+    path: Cameras
+    prompts: Sequence[Prompt]
+    vae: object
+    depth: DepthModel
+    progress: WalkProgress
+
+    def denoise(self, chunk_request: ChunkRequest) -> Tensor:
+        """Latents ``(T, C, h, w)`` of a chunk; its first frame is the one given, bit for bit."""
+        self.progress.stage("sampling")
+        chunk = chunk_request.chunk
+        prepared = condition(self._request(chunk_request))
+        seed = (self.sampler.seed + chunk.number) % (MAX_SEED + 1)
+        settings = replace(self.sampler, seed=seed)
+        made = sample(
+            prepared.model,
+            prepared.positive,
+            prepared.negative,
+            prepared.latent,
+            settings,
+            self.progress.on_step,
+        )
+        latents = rearrange(made["samples"], "1 c t h w -> t c h w")
+        return torch.cat([chunk_request.first.to(latents), latents[1:]])
+
+    def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
+        """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
+        self.progress.stage("depth", self.progress.steps)
+        if not self.depth.looks:
+            return depth_of_memory(readout)
+        frames = decoded(self.vae, latents)[:: self.request.memory.spec.temporal]
+        self.progress.stage("depth", self.progress.steps + 1, frames[-1])
+        return self.depth.estimate(frames, cameras)
+
+    def text_of(self, first_frame: int) -> list:
+        """The positive CONDITIONING of a chunk by the first pixel frame that it adds."""
+        begun = [prompt for prompt in self.prompts if prompt.frame <= first_frame]
+        return max(begun, key=lambda prompt: prompt.frame).positive if begun else self.request.positive
+
+    def _request(self, chunk_request: ChunkRequest) -> Request:
+        chunk = chunk_request.chunk
+        given = {}
+        if self.request.branch is not None and self.request.mode in (AUTO, "branch"):
+            given["preceding"] = (chunk_request.preceding, chunk_request.preceding_scene)
+            if len(chunk_request.references):
+                given["reference"] = {"samples": rearrange(chunk_request.references, "r c h w -> 1 c r h w")}
+        return replace(
+            self.request,
+            positive=self.text_of(chunk.start),
+            cameras=self.path[slice(chunk.stop - chunk.frames, chunk.stop)],
+            start={"samples": rearrange(chunk_request.first, "t c h w -> 1 c t h w")},
+            readout=chunk_request.readout,
+            **given,
+        )
+
+
+def decoded(vae, latents: Tensor) -> Tensor:
+    """Frames ``(F, H, W, 3)``, 0..1, of latents ``(T, C, h, w)``."""
+    video = {"samples": rearrange(latents, "t c h w -> 1 c t h w")}
+    if len(latents) <= WHOLE:
+        return host_nodes.VAEDecode().decode(vae, video)[0]
+    return host_nodes.VAEDecodeTiled().decode(vae, video, **TILES)[0]

@@ -1,0 +1,198 @@
+"""A walk of any length: chunk after chunk, with a memory that grows."""
+
+import json
+import logging
+
+import torch
+from comfy_api.latest import io
+
+from ..mirage_core import Cameras, LatentMemory, MirageError
+from ..mirage_core.alignment import FITS
+from ..mirage_core.chunks import CHUNK_FRAMES, plan_chunks
+from ..mirage_core.memory import POLICIES
+from ..mirage_core.retrieval import MAX_REFERENCES
+from ..mirage_core.update import UNALIGNED, UpdateSettings
+from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
+from ..mirage_core.walk_report import expectation, walk_summary, walk_text
+from .host.depth_models import DepthModel
+from .host.latents import latent_frames
+from .host.progress import WalkProgress
+from .host.request import Request
+from .host.sampling import SamplerSettings
+from .host.saved_walk import SavedWalk
+from .host.walk_picture import walk_picture
+from .host.walking import Prompt, WalkModels, decoded
+from .sampler import branch_socket, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
+from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
+
+log = logging.getLogger(__name__)
+
+MIB = 2**20
+
+
+class WalkPrompt(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_WalkPrompt",
+            display_name="Walk Prompt",
+            category=WALK,
+            description="Another text from some frame of a Scene Walk on. Chain several.",
+            search_aliases=["prompt schedule", "mirage"],
+            inputs=[
+                io.Conditioning.Input("positive", tooltip="What the walk shows from that frame on."),
+                io.Int.Input(
+                    "from_frame",
+                    default=33,
+                    min=0,
+                    max=1_000_000,
+                    tooltip="Video frame. The text holds for the chunks that begin there or later.",
+                ),
+                PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts for other frames."),
+            ],
+            outputs=[PromptsSocket.Output(display_name="prompts", tooltip="For Scene Walk.")],
+        )
+
+    @classmethod
+    def execute(cls, positive: list, from_frame: int, prompts: tuple[Prompt, ...] = ()) -> io.NodeOutput:
+        return io.NodeOutput((*prompts, Prompt(from_frame, positive)))
+
+
+class SceneWalk(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_SceneWalk",
+            display_name="Scene Walk",
+            category=WALK,
+            description="Samples a camera path of any length, chunk after chunk. After each chunk what was made is "
+            "brought to the depth of the memory and written to it, so that the walk finds again what it has invented. "
+            "Finished chunks are saved; a walk that was interrupted goes on where it stopped.",
+            search_aliases=["world model", "long video", "camera walk", "loop", "mirage"],
+            inputs=[
+                *scene_inputs(),
+                io.Latent.Input("start", tooltip="The encoded start picture: the first latent frame of the walk."),
+                io.Vae.Input("vae", tooltip="The model's VAE."),
+                *sampler_inputs(),
+                *steering_inputs(),
+                *_walk_inputs(),
+                branch_socket(),
+                uni3c_socket(),
+            ],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="The whole walk."),
+                io.Image.Output(display_name="frames", tooltip="The whole walk, decoded."),
+                MemorySocket.Output(display_name="memory", tooltip="With everything that was written."),
+                CamerasSocket.Output(display_name="cameras"),
+                io.String.Output(display_name="report", tooltip="What became of every chunk."),
+                io.Image.Output(display_name="report_picture"),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, vae, start: dict, save_as: str, **inputs) -> io.NodeOutput:
+        settings, keep_from, kept, models = _models(vae, start, inputs)
+        begin = _begin(models.request.memory, start)
+        plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
+        saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
+        state = saved.begun(begin, keep_from, kept)
+        log.info("Scene Walk: %s.", expectation(begin, models.path, settings))
+        node_id = cls.hidden.unique_id if cls.hidden is not None else None
+        progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
+        models.progress = progress
+        for chunk in plan[state.finished :]:
+            progress.chunk = chunk.number
+            state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
+            saved.save(state)
+        return _output(state, models, saved)
+
+
+def _walk_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "chunk_frames",
+            default=CHUNK_FRAMES,
+            min=5,
+            max=1025,
+            step=4,
+            tooltip="Video frames made at once, 1 + 4 n. 33 as published; what the model was made for, at most.",
+        ),
+        io.Combo.Input(
+            "depth_fit",
+            options=[*FITS, UNALIGNED],
+            tooltip="How estimated depth is brought to the memory's. scale: MoGe. scale and shift: Depth Anything. "
+            "none: as it is.",
+        ),
+        io.Combo.Input("policy", options=list(POLICIES), tooltip="As in Latent Memory Cache."),
+        io.Float.Input(
+            "budget", default=0.0, min=0.0, max=65536.0, step=1.0, tooltip="MiB that the memory stays below, 0 = any."
+        ),
+        io.String.Input(
+            "save_as",
+            default="mirage/walk",
+            tooltip="Folder below the output folder for finished chunks; another one inside for every other setting. "
+            "Run again to go on. Empty: nothing is saved.",
+        ),
+        io.String.Input(
+            "keep_from",
+            default="",
+            advanced=True,
+            tooltip="To make a walk again from some chunk on: the folder of its chunks, as the report names it.",
+        ),
+        io.Int.Input(
+            "keep_chunks",
+            default=0,
+            min=0,
+            max=100_000,
+            advanced=True,
+            tooltip="How many chunks of keep_from stay; the rest is made anew with this seed and text.",
+        ),
+        io.Custom("MOGE_MODEL").Input("moge_model", optional=True, tooltip="Depth of what was made, from MoGe."),
+        io.Custom("DA3_MODEL").Input("da3_model", optional=True, tooltip="Depth from Depth Anything 3 instead."),
+        PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts: other texts from some frame on."),
+    ]
+
+
+def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, WalkModels]:
+    """What the node was given, as the walk takes it."""
+    given = dict(inputs)
+    sampler = SamplerSettings(**{name: given.pop(name) for name in ("seed", "steps", "cfg", "sampler_name")},
+                              scheduler=given.pop("scheduler"), denoise=given.pop("denoise"))  # fmt: skip
+    update = UpdateSettings(policy=given.pop("policy"), fit=given.pop("depth_fit"))
+    settings = WalkSettings(
+        chunk_frames=given.pop("chunk_frames"),
+        preceding=PRECEDING,
+        references=MAX_REFERENCES,
+        update=update,
+        max_bytes=int(given.pop("budget") * MIB),
+    )
+    depth = DepthModel(given.pop("moge_model", None), given.pop("da3_model", None))
+    prompts, keep_from, kept = given.pop("prompts", ()), given.pop("keep_from", ""), given.pop("keep_chunks", 0)
+    mode = given.pop("mode")
+    request = Request(vae=vae, start=start, **mode, **given)
+    models = WalkModels(request, sampler, request.cameras, prompts, vae, depth, progress=None)
+    return settings, keep_from, kept, models
+
+
+def _begin(memory: LatentMemory, start: dict) -> WalkState:
+    frames = latent_frames(start, memory.spec.channels)  # (T, C, h, w)
+    if len(frames) != 1:
+        raise MirageError(f"start: must be one latent frame, the encoded start picture; got {len(frames)}.")
+    return WalkState(frames.float(), memory)
+
+
+def _output(state: WalkState, models: WalkModels, saved: SavedWalk) -> io.NodeOutput:
+    models.progress.chunk = models.progress.chunks - 1
+    models.progress.stage("decoding the whole walk", models.progress.each)
+    frames = decoded(models.vae, state.latents)
+    latent = {"samples": state.latents.transpose(0, 1).unsqueeze(0).contiguous()}
+    where = f"saved in {saved.folder}\n" if saved.folder is not None else ""
+    text = where + walk_text(state)
+    ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
+    return io.NodeOutput(latent, frames, state.memory, _cpu(models.path), text, walk_picture(state.reports), ui=ui)
+
+
+def _cpu(cameras: Cameras) -> Cameras:
+    return cameras.to(torch.device("cpu"))

@@ -1,0 +1,31 @@
+"""A walk of six chunks that saves itself, in a process that a test can kill: `python slow_walk.py FOLDER`."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent.parent)]
+
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
+
+from mirage_core.walk import walk
+from mirage_core.walk_files import load_chunks, save_chunk
+
+CAMERAS = ramp(0, 60, 120, 180, 240, 300, 360)
+ABOUT = {"walk": "slow"}
+
+
+def slow(request):
+    time.sleep(0.1)
+    return Denoiser(invents=True)(request)
+
+
+def main(folder: Path) -> None:
+    state = load_chunks(folder, begin(CAMERAS), ABOUT, most=99)
+    print(f"begun after {state.finished} chunks", flush=True)  # noqa: T201 - the test waits for it
+    for state in walk(state, CAMERAS, SETTINGS, slow, exact_depth):  # noqa: B020 - it goes on from the state
+        save_chunk(folder, state, ABOUT, {})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
