@@ -4,7 +4,9 @@ from comfy_api.latest import ComfyExtension, io
 
 from .branch import LoadMirageBranch, LoadMirageLora
 from .cameras import CameraPath
+from .closure import LoopClosure
 from .codec import PatchCodecVae
+from .edit import CropMemory, MergeMemories
 from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
@@ -27,6 +29,9 @@ NODES: list[type[io.ComfyNode]] = [
     LoadMirageLora,
     SceneWalk,
     WalkPrompt,
+    LoopClosure,
+    CropMemory,
+    MergeMemories,
     MemoryInfo,
     MemoryToPointCloud,
     SaveLatentMemory,

@@ -37,3 +37,32 @@ def test_a_walk_reports_its_progress_over_all_chunks_and_is_remembered(server_mo
     again, outputs = keep(server_models, walk(save_as="walks/other"), "again", latent=["walk", 0])
     assert torch.equal(again["samples"], made["samples"])
     assert (server_models.base / "output" / "walks" / "server").is_dir()
+
+
+def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):
+    prompt = walk("blend", save_as="")
+    prompt["cameras"]["inputs"] |= {"return_to_start": True, "move.amount": 1.0}
+    closure = {"frames": ["walk", 1], "cameras": ["walk", 3], "distance": 0.05, "angle": 2.0}
+    prompt["closure"] = call("Mirage_LoopClosure", **closure)
+    begin = {"by": "frames", "by.first_frame": 0, "by.last_frame": 0}
+    prompt["begin"] = call("Mirage_CropMemory", memory=["walk", 2], keep=True, **begin)
+    prompt["rest"] = call("Mirage_CropMemory", memory=["walk", 2], keep=False, **begin)
+    prompt["both"] = call("Mirage_MergeMemories", memory=["begin", 0], other=["rest", 0], voxel=0.0)
+    low, high = {"by.low_x": -9.0, "by.low_y": -9.0, "by.low_z": -9.0}, {"by.high_x": 9.0, "by.high_y": 9.0}
+    box = {"by": "box", **low, **high, "by.high_z": 3.0}
+    prompt["near"] = call("Mirage_CropMemory", memory=["both", 0], keep=True, **box)
+    sure = {"by": "confidence", "by.least": 0.999}
+    prompt["sure"] = call("Mirage_CropMemory", memory=["both", 0], keep=True, **sure)
+    for name in ("walk", "begin", "rest", "both", "near", "sure"):
+        prompt[f"{name}_info"] = call("Mirage_MemoryInfo", memory=[name, 2 if name == "walk" else 0])
+    kept, outputs = keep(server_models, prompt, "closure", image=["closure", 3])
+    points = {
+        name.removesuffix("_info"): out["mirage_memory"][0]["points"]
+        for name, out in outputs.items()
+        if name.endswith("_info")
+    }
+    assert points["begin"] + points["rest"] == points["both"] == points["walk"]
+    assert 0 < points["near"] < points["both"] and 0 < points["sure"] <= points["both"]
+    found = outputs["closure"]["mirage_closure"]
+    assert {one["later"] for one in found} >= {24} and all(one["earlier"] < one["later"] for one in found)
+    assert kept["image"].shape[2] == 960
