@@ -82,40 +82,45 @@ def write_views(
     cameras: Cameras,
     first: int,
     settings: UpdateSettings,
-) -> tuple[LatentMemory, tuple[ViewReport, ...]]:
+) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor]:
     """Write some views to the memory, one after the other, so that each is aligned to those before it.
 
     Args:
         latents: ``(T, C, h, w)``.
         first: latent frame number of the first view.
+
+    Returns:
+        The memory, what became of each view, and the tokens that were left out for a reason: bool ``(T, h, w)``, all
+        of a view that was refused.
     """
-    reports = []
+    reports, left_out = [], []
     for t in range(len(latents)):
         one = estimated.views(t, t + 1)
-        memory, report = _written(memory, latents[t : t + 1], one, cameras[[t]], first + t, settings)
+        memory, report, excluded = _written(memory, latents[t : t + 1], one, cameras[[t]], first + t, settings)
         reports.append(report)
-    return memory, tuple(reports)
+        left_out.append(excluded)
+    return memory, tuple(reports), torch.stack(left_out)
 
 
 def _written(
     memory: LatentMemory, latent: Tensor, estimated: Estimate, camera: Cameras, frame: int, settings: UpdateSettings
-) -> tuple[LatentMemory, ViewReport]:
+) -> tuple[LatentMemory, ViewReport, Tensor]:
     size = tuple(latent.shape[-2:])
+    report, everything = ViewReport(frame), torch.ones(size, dtype=torch.bool)
     valid = torch.isfinite(estimated.depth) & (estimated.depth > 0)
     if not bool(valid.any()):
-        return memory, ViewReport(frame, refused="no depth")
+        return memory, replace(report, refused="no depth"), everything
     geometry = Geometry(torch.where(valid, estimated.depth, 0.0), camera)
     seen = splat(memory, camera, size)
-    report = ViewReport(frame)
     if settings.fit != UNALIGNED:
         fit = fit_depth(geometry.pooled(size)[0][0], seen.depth[0], settings.fit)
         if fit is None:
-            return memory, replace(report, refused="too little in common with the memory")
+            return memory, replace(report, refused="too little in common with the memory"), everything
         report = replace(report, scale=fit.scale, residual=fit.residual, compared=fit.compared)
         if fit.residual > settings.max_residual:
-            return memory, replace(report, refused="depth does not fit the memory")
+            return memory, replace(report, refused="depth does not fit the memory"), everything
         if not bool((fit.applied(geometry.depth) >= MIN_DEPTH).any()):
-            return memory, replace(report, refused="no depth")
+            return memory, replace(report, refused="no depth"), everything
         geometry = aligned(geometry, fit)
     depth = geometry.pooled(size)[0][0]  # (h, w)
     reasons = {name: _tokens(mask, size) for name, mask in estimated.exclude.items()}
@@ -123,10 +128,9 @@ def _written(
     excluded = torch.stack(list(reasons.values())).any(dim=0)  # bool (h, w)
     report = replace(report, excluded={name: int(mask.sum()) for name, mask in reasons.items() if bool(mask.any())})
     if not bool(((depth >= MIN_DEPTH) & ~excluded).any()):
-        return memory, replace(report, refused="every token is left out")
-    pixels = _pixels(excluded, geometry.image_size)
-    block = lift(latent, geometry, exclude=pixels, frames=torch.tensor([frame]))
-    return memory.insert(block, settings.policy, cameras=camera), report
+        return memory, replace(report, refused="every token is left out"), everything
+    block = lift(latent, geometry, exclude=_pixels(excluded, geometry.image_size), frames=torch.tensor([frame]))
+    return memory.insert(block, settings.policy, cameras=camera), report, excluded
 
 
 def _tokens(mask: Tensor, size: tuple[int, int]) -> Tensor:

@@ -94,6 +94,7 @@ class WalkState:
         latents: ``(N, C, h, w)`` all latent frames so far; before the first chunk the start frame alone.
         memory: as it is now.
         seen: what each latent frame saw, voxel sets; empty where the frame was not written.
+        left_out: bool ``(N, h, w)`` tokens that were not written, for one of the reasons that the reports count.
         scene: ``(M, C, h, w)`` what the memory had shown of the last latent frames when they were made.
         reports: one per finished chunk.
     """
@@ -101,6 +102,7 @@ class WalkState:
     latents: Tensor
     memory: LatentMemory
     seen: tuple[Tensor, ...] = ()
+    left_out: Tensor | None = None
     scene: Tensor | None = None
     reports: tuple[ChunkReport, ...] = ()
 
@@ -154,7 +156,7 @@ def next_state(
     watch.lap("estimate")
     held = 0 if chunk.number == 0 else 1  # the first latent frame is that of the chunk before, written already
     begin = 0 if chunk.number == 0 else len(state.latents)
-    memory, reports = write_views(
+    memory, reports, left_out = write_views(
         state.memory, latents[held:], estimated.views(held), views[held:], begin, settings.update
     )
     if settings.max_bytes:
@@ -173,8 +175,10 @@ def next_state(
         nbytes=memory.nbytes,
         seconds=watch.seconds,
     )
-    kept = latents if chunk.number == 0 else torch.cat([state.latents, latents[1:]])
-    return WalkState(kept, memory, state.seen + written, request.readout.latents, (*state.reports, report))
+    if chunk.number:
+        latents, left_out = torch.cat([state.latents, latents[1:]]), torch.cat([state.left_out, left_out])
+    seen = state.seen + written
+    return WalkState(latents, memory, seen, left_out, request.readout.latents, (*state.reports, report))
 
 
 def _request(

@@ -43,6 +43,7 @@ def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: di
     seen = state.seen[-added:]
     tensors = {
         "latents": state.latents[-added:].cpu().contiguous(),
+        "left_out": state.left_out[-added:].cpu().contiguous(),
         "scene": state.scene.cpu().contiguous(),
         "seen": torch.cat([one.cpu() for one in seen]),
         "seen.sizes": torch.tensor([len(one) for one in seen]),
@@ -114,13 +115,16 @@ def _check(name: str, header: dict[str, str], settings: dict[str, str], own: dic
 
 def _extended(state: WalkState, name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> WalkState:
     report = _report(json.loads(header["report"]))
-    latents = tensors["latents"]
+    latents, left_out = tensors["latents"], tensors["left_out"]
     first = report.number == 0
+    if not first:
+        latents, left_out = torch.cat([state.latents, latents]), torch.cat([state.left_out, left_out])
     memory_tensors = {key.removeprefix("memory."): value for key, value in tensors.items() if key.startswith("memory.")}
     return WalkState(
-        latents=latents if first else torch.cat([state.latents, latents]),
+        latents=latents,
         memory=unpacked("walk", name, header, memory_tensors),
         seen=(() if first else state.seen) + tensors["seen"].split(tensors["seen.sizes"].tolist()),
+        left_out=left_out,
         scene=tensors["scene"],
         reports=(*state.reports, report),
     )

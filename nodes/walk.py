@@ -14,7 +14,7 @@ from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED, UpdateSettings
 from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
-from .host.depth_models import DepthModel
+from .host.depth_models import DepthModel, MovingThings
 from .host.latents import latent_frames
 from .host.progress import WalkProgress
 from .host.request import Request
@@ -86,6 +86,10 @@ class SceneWalk(io.ComfyNode):
                 CamerasSocket.Output(display_name="cameras"),
                 io.String.Output(display_name="report", tooltip="What became of every chunk."),
                 io.Image.Output(display_name="report_picture"),
+                io.Mask.Output(
+                    display_name="left_out",
+                    tooltip="White: tokens that were not written (sky, moving, contradiction); one per latent frame.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
@@ -149,8 +153,28 @@ def _walk_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="How many chunks of keep_from stay; the rest is made anew with this seed and text.",
         ),
+        io.Int.Input(
+            "preceding",
+            default=PRECEDING,
+            min=0,
+            max=8,
+            advanced=True,
+            tooltip="Mode branch: latent frames before a chunk that the model is given as context.",
+        ),
+        io.Int.Input(
+            "references",
+            default=MAX_REFERENCES,
+            min=0,
+            max=16,
+            advanced=True,
+            tooltip="Mode branch: past latent frames, at most, that it is given because they saw the same place.",
+        ),
         io.Custom("MOGE_MODEL").Input("moge_model", optional=True, tooltip="Depth of what was made, from MoGe."),
         io.Custom("DA3_MODEL").Input("da3_model", optional=True, tooltip="Depth from Depth Anything 3 instead."),
+        io.Model.Input("sam3_model", optional=True, tooltip="SAM3: keeps what sam3_text names out of the memory."),
+        io.Conditioning.Input(
+            "sam3_text", optional=True, tooltip="What moves, encoded by SAM3's own text encoder: person, car, dog."
+        ),
         PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts: other texts from some frame on."),
     ]
 
@@ -163,16 +187,20 @@ def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, Wal
     update = UpdateSettings(policy=given.pop("policy"), fit=given.pop("depth_fit"))
     settings = WalkSettings(
         chunk_frames=given.pop("chunk_frames"),
-        preceding=PRECEDING,
-        references=MAX_REFERENCES,
+        preceding=given.pop("preceding"),
+        references=given.pop("references"),
         update=update,
         max_bytes=int(given.pop("budget") * MIB),
     )
     depth = DepthModel(given.pop("moge_model", None), given.pop("da3_model", None))
+    sam3 = (given.pop("sam3_model", None), given.pop("sam3_text", None))
+    if (sam3[0] is None) != (sam3[1] is None):
+        raise MirageError("sam3_model, sam3_text: connect both, or none.")
+    moving = MovingThings(*sam3) if sam3[0] is not None else None
     prompts, keep_from, kept = given.pop("prompts", ()), given.pop("keep_from", ""), given.pop("keep_chunks", 0)
     mode = given.pop("mode")
     request = Request(vae=vae, start=start, **mode, **given)
-    models = WalkModels(request, sampler, request.cameras, prompts, vae, depth, progress=None)
+    models = WalkModels(request, sampler, request.cameras, prompts, vae, depth, moving, progress=None)
     return settings, keep_from, kept, models
 
 
@@ -191,7 +219,8 @@ def _output(state: WalkState, models: WalkModels, saved: SavedWalk) -> io.NodeOu
     where = f"saved in {saved.folder}\n" if saved.folder is not None else ""
     text = where + walk_text(state)
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
-    return io.NodeOutput(latent, frames, state.memory, _cpu(models.path), text, walk_picture(state.reports), ui=ui)
+    picture, left_out = walk_picture(state.reports), state.left_out.float()
+    return io.NodeOutput(latent, frames, state.memory, _cpu(models.path), text, picture, left_out, ui=ui)
 
 
 def _cpu(cameras: Cameras) -> Cameras:

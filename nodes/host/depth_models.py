@@ -30,6 +30,10 @@ class DepthModel:
             raise MirageError("moge_model, da3_model: connect one of them; both are connected.")
 
     @property
+    def name(self) -> str:
+        return "MoGe" if self.moge is not None else "Depth Anything" if self.depth_anything is not None else "memory"
+
+    @property
     def looks(self) -> bool:
         """Whether it needs the decoded frames."""
         return self.moge is not None or self.depth_anything is not None
@@ -58,6 +62,21 @@ class DepthModel:
             depths.append(packet["depth"].float().cpu())
             skies.append(~packet["mask"].bool().cpu() if "mask" in packet else torch.zeros_like(depths[-1]).bool())
         return Estimate(torch.cat(depths), {"sky": torch.cat(skies)})
+
+
+@dataclass(frozen=True)
+class MovingThings:
+    """What does not stay where it is: found by the host's SAM3 model by text, and kept out of the memory."""
+
+    model: object
+    text: list  # CONDITIONING of the SAM3 text encoder, such as "person, car, dog"
+    threshold: float = 0.5  # the host's default
+
+    def mask(self, images: Tensor) -> Tensor:
+        """bool ``(T, H, W)`` of frames ``(T, H, W, 3)``, 0..1."""
+        detect = host_nodes.NODE_CLASS_MAPPINGS["SAM3_Detect"]
+        masks = detect.execute(self.model, images, conditioning=self.text, threshold=self.threshold).result[0]
+        return masks.cpu() > 0.5
 
 
 def depth_of_memory(readout: Readout) -> Estimate:

@@ -109,6 +109,8 @@ def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[
         "start": fingerprint(begin.latents),
         "memory": _memory(begin.memory),
         "negative": fingerprint(request.negative),
+        "depth": models.depth.name,
+        "moving": fingerprint(models.moving.text) if models.moving is not None else "nothing",
     }
 
 

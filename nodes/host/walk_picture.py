@@ -29,7 +29,7 @@ def walk_picture(reports: Sequence[ChunkReport]) -> Tensor:
     largest = max(report.nbytes for report in reports)
     bars = [[(report.nbytes / largest, GROWN)] for report in reports]
     refused = [sum(1 for view in report.views if view.refused) for report in reports]
-    title = "memory afterwards, MiB" + (f"; {sum(refused)} views were not written" if any(refused) else "")
+    title = "memory afterwards, MiB" + (f" (views not written: {sum(refused)})" if any(refused) else "")
     _chart(draw, top, title, bars, 1.0, lambda report: f"{report.nbytes / 2**20:.1f}", reports)
     top += TITLE + CHART + GAP
     longest = max(sum(report.seconds.values()) for report in reports)

@@ -13,7 +13,7 @@ from ...mirage_core import Cameras, Readout
 from ...mirage_core.update import Estimate
 from ...mirage_core.walk import ChunkRequest
 from .conditioning import condition
-from .depth_models import DepthModel, depth_of_memory
+from .depth_models import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
 from .request import AUTO, Request
 from .sampling import MAX_SEED, SamplerSettings, sample
@@ -46,6 +46,7 @@ class WalkModels:
     prompts: Sequence[Prompt]
     vae: object
     depth: DepthModel
+    moving: MovingThings | None
     progress: WalkProgress
 
     def denoise(self, chunk_request: ChunkRequest) -> Tensor:
@@ -69,11 +70,14 @@ class WalkModels:
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
         """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
         self.progress.stage("depth", self.progress.steps)
-        if not self.depth.looks:
+        if not self.depth.looks and self.moving is None:
             return depth_of_memory(readout)
         frames = decoded(self.vae, latents)[:: self.request.memory.spec.temporal]
         self.progress.stage("depth", self.progress.steps + 1, frames[-1])
-        return self.depth.estimate(frames, cameras)
+        estimated = self.depth.estimate(frames, cameras) if self.depth.looks else depth_of_memory(readout)
+        if self.moving is None:
+            return estimated
+        return Estimate(estimated.depth, {**estimated.exclude, "moving": self.moving.mask(frames)})
 
     def text_of(self, first_frame: int) -> list:
         """The positive CONDITIONING of a chunk by the first pixel frame that it adds."""

@@ -249,7 +249,7 @@ def test_alignment_keeps_a_memory_true_when_every_new_depth_has_another_scale(di
         depth = dining.geometry.depth[1:] * torch.tensor(factors)[:, None, None]
         estimated = Estimate(depth)
         cameras = dining.geometry.cameras[1:]
-        memory, reports = write_views(
+        memory, reports, _ = write_views(
             dining.memory_of(0), dining.latents[1:], estimated, cameras, 1, UpdateSettings(policy="append", **settings)
         )
         return memory, reports

@@ -143,6 +143,7 @@ def test_a_view_that_does_not_fit_the_memory_is_not_written_and_named():
     refused = {view.frame: view.refused for view in state.reports[0].views}
     assert refused == {0: "", 1: "", 2: "depth does not fit the memory", 3: "depth does not fit the memory", 4: ""}
     assert [len(seen) > 0 for seen in state.seen] == [True, True, False, False, True]
+    assert state.left_out.flatten(1).all(dim=1).tolist() == [False, False, True, True, False]
 
 
 def test_a_thing_that_stands_in_the_way_is_a_contradiction_and_named():
@@ -157,6 +158,8 @@ def test_a_thing_that_stands_in_the_way_is_a_contradiction_and_named():
     state = last(walk(before, cameras, SETTINGS, Denoiser(), with_a_box))
     assert state.memory.num_points == before.memory.num_points
     assert all(view.excluded == {"contradiction": 20} for view in state.reports[0].views)
+    assert state.left_out.shape == (5, *SIZE)
+    assert state.left_out[:, :4, :5].all() and int(state.left_out.sum()) == 5 * 20
 
 
 def test_excluded_tokens_are_not_written_and_counted_by_reason():

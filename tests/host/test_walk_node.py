@@ -4,7 +4,9 @@ import torch
 from comfy_server import ComfyServer
 from test_sampler_nodes import SAMPLER, call, keep, remember, steering
 
-WALK = dict(chunk_frames=9, depth_fit="scale", policy="fill", budget=0, keep_from="", keep_chunks=0)
+WALK = dict(
+    chunk_frames=9, depth_fit="scale", policy="fill", budget=0, keep_from="", keep_chunks=0, preceding=2, references=4
+)
 
 
 def walk(name="per-token", **others):

@@ -8,7 +8,17 @@ import torch
 from remembered import MODELS, Captured, normal, settings, text, world
 
 SAMPLER = dict(seed=3, steps=2, cfg=1.0, sampler_name="euler", scheduler="simple", denoise=1.0)
-WALK = dict(chunk_frames=9, depth_fit="scale", policy="fill", budget=0.0, save_as="", keep_from="", keep_chunks=0)
+WALK = dict(
+    chunk_frames=9,
+    depth_fit="scale",
+    policy="fill",
+    budget=0.0,
+    save_as="",
+    keep_from="",
+    keep_chunks=0,
+    preceding=2,
+    references=4,
+)
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ def first(here):
 @pytest.mark.parametrize("name", MODELS)
 def test_two_chunks_in_every_mode(name, long, walked):
     here = long(name)
-    latent, frames, memory, cameras, report, picture = walked(name, here).result
+    latent, frames, memory, cameras, report, picture, left_out = walked(name, here).result
     spatial = here.memory.spec.spatial
     assert latent["samples"].shape == (1, here.splat.shape[1], 5, 6, 10)
     assert frames.shape == (17, 6 * spatial, 10 * spatial, 3)
@@ -54,7 +64,7 @@ def test_two_chunks_in_every_mode(name, long, walked):
     torch.testing.assert_close(latent["samples"][:, :, :1], first(here)["samples"])
     assert memory.num_points > here.memory.num_points and len(cameras) == 17
     assert "chunk 1, frames 0 to 8" in report and "chunk 2, frames 9 to 16" in report
-    assert picture.ndim == 4 and picture.shape[-1] == 3
+    assert picture.ndim == 4 and picture.shape[-1] == 3 and left_out.shape == (5, 6, 10)
 
 
 def test_the_second_chunk_begins_with_the_last_frame_of_the_first(long, walked, models, monkeypatch):
@@ -143,6 +153,27 @@ def test_depth_of_a_geometry_model_is_brought_to_the_memorys_scale(long, walked)
     assert all(view["refused"] == "" and view["scale"] == pytest.approx(0.5, rel=1e-3) for view in views)
     assert all(view["excluded"]["sky"] == 10 for view in views)
     assert output.result[2].points.xyz[:, 2].max() == pytest.approx(2.0, rel=1e-3)
+
+
+class Detect:
+    """In the place of the host's SAM3 node: a thing in the lower left corner."""
+
+    @classmethod
+    def execute(cls, model, image, conditioning, threshold):
+        assert model == "sam3" and conditioning[0][0].ndim == 3
+        masks = torch.zeros(image.shape[:3])
+        masks[:, -16:, :16] = 1.0
+        return type("Output", (), {"result": (masks, [])})
+
+
+def test_what_moves_stays_out_of_the_memory(pack, long, walked, comfy, monkeypatch):
+    monkeypatch.setitem(comfy.NODE_CLASS_MAPPINGS, "SAM3_Detect", Detect)
+    output = walked("per-token", long("per-token"), moge_model=Moge(), sam3_model="sam3", sam3_text=text(8))
+    views = [view for chunk in output.ui["mirage_walk"][0]["chunks"] for view in chunk["views"]]
+    assert all(view["excluded"]["moving"] == 1 for view in views)
+    assert output.result[6][:, 5, 0].all() and not output.result[6][:, 3:5].any()
+    with pytest.raises(pack.core.MirageError, match="sam3_model, sam3_text: connect both"):
+        walked("per-token", long("per-token"), sam3_model="sam3")
 
 
 def test_two_geometry_models_are_one_too_many(pack, long, walked):
