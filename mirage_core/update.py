@@ -12,7 +12,7 @@ from torch import Tensor
 from .alignment import FITS, TOLERANCE, aligned, contradictions, fit_depth
 from .cameras import Cameras
 from .conventions import MIN_DEPTH
-from .errors import check_choice, check_number
+from .errors import MirageError, check_choice, check_number
 from .geometry import Geometry, token_pixels
 from .lifting import lift
 from .memory import POLICIES, LatentMemory
@@ -102,35 +102,81 @@ def write_views(
     return memory, tuple(reports), torch.stack(left_out)
 
 
+def aligned_to_memory(
+    geometry: Geometry, memory: LatentMemory, size: tuple[int, int], settings: UpdateSettings
+) -> tuple[Geometry, tuple[ViewReport, ...]]:
+    """Geometry brought to the memory's depth, each frame by itself; what contradicts the memory becomes invalid.
+
+    Args:
+        size: ``(h, w)`` token grid on which depths are compared.
+
+    Raises:
+        MirageError: no frame fits the memory.
+    """
+    depths, reports = [], []
+    for t in range(len(geometry)):
+        depth, camera = geometry.depth[t : t + 1], geometry.cameras[[t]]
+        fitted, report, excluded = _fitted(depth, {}, camera, memory, t, size, settings)
+        reports.append(report)
+        if report.refused:
+            depths.append(torch.zeros_like(geometry.depth[t : t + 1]))
+        else:
+            depths.append(torch.where(_pixels(excluded, geometry.image_size), 0.0, fitted.depth))
+    if all(report.refused for report in reports):
+        reasons = ", ".join(sorted({report.refused for report in reports}))
+        raise MirageError(f"geometry: at least one frame must fit the memory; none of {len(reports)} does: {reasons}.")
+    return Geometry(torch.cat(depths), geometry.cameras), tuple(reports)
+
+
 def _written(
     memory: LatentMemory, latent: Tensor, estimated: Estimate, camera: Cameras, frame: int, settings: UpdateSettings
 ) -> tuple[LatentMemory, ViewReport, Tensor]:
     size = tuple(latent.shape[-2:])
+    fitted, report, excluded = _fitted(estimated.depth, estimated.exclude, camera, memory, frame, size, settings)
+    if fitted is None:
+        return memory, report, excluded
+    block = lift(latent, fitted, exclude=_pixels(excluded, fitted.image_size), frames=torch.tensor([frame]))
+    return memory.insert(block, settings.policy, cameras=camera), report, excluded
+
+
+def _fitted(
+    depth: Tensor,
+    exclude: dict[str, Tensor],
+    camera: Cameras,
+    memory: LatentMemory,
+    frame: int,
+    size: tuple[int, int],
+    settings: UpdateSettings,
+) -> tuple[Geometry | None, ViewReport, Tensor]:
+    """One view brought to the memory's depth (None: refused), its report, and tokens to leave out: bool ``(h, w)``."""
     report, everything = ViewReport(frame), torch.ones(size, dtype=torch.bool)
-    valid = torch.isfinite(estimated.depth) & (estimated.depth > 0)
+
+    def refused(why: str) -> tuple[None, ViewReport, Tensor]:
+        return None, replace(report, refused=why), everything
+
+    valid = torch.isfinite(depth) & (depth > 0)
     if not bool(valid.any()):
-        return memory, replace(report, refused="no depth"), everything
-    geometry = Geometry(torch.where(valid, estimated.depth, 0.0), camera)
-    seen = splat(memory, camera, size)
+        return refused("no depth")
+    geometry = Geometry(torch.where(valid, depth, 0.0), camera)
+    seen = splat(memory, camera, size).depth[0]
     if settings.fit != UNALIGNED:
-        fit = fit_depth(geometry.pooled(size)[0][0], seen.depth[0], settings.fit)
+        fit = fit_depth(geometry.pooled(size)[0][0], seen, settings.fit)
         if fit is None:
-            return memory, replace(report, refused="too little in common with the memory"), everything
+            return refused("too little in common with the memory")
         report = replace(report, scale=fit.scale, residual=fit.residual, compared=fit.compared)
         if fit.residual > settings.max_residual:
-            return memory, replace(report, refused="depth does not fit the memory"), everything
+            return refused("depth does not fit the memory")
         if not bool((fit.applied(geometry.depth) >= MIN_DEPTH).any()):
-            return memory, replace(report, refused="no depth"), everything
+            return refused("no depth")
         geometry = aligned(geometry, fit)
-    depth = geometry.pooled(size)[0][0]  # (h, w)
-    reasons = {name: _tokens(mask, size) for name, mask in estimated.exclude.items()}
-    reasons["contradiction"] = contradictions(depth, seen.depth[0], settings.tolerance)
+    pooled = geometry.pooled(size)[0][0]  # (h, w)
+    reasons = {name: _tokens(mask, size) for name, mask in exclude.items()}
+    reasons["contradiction"] = contradictions(pooled, seen, settings.tolerance)
     excluded = torch.stack(list(reasons.values())).any(dim=0)  # bool (h, w)
     report = replace(report, excluded={name: int(mask.sum()) for name, mask in reasons.items() if bool(mask.any())})
-    if not bool(((depth >= MIN_DEPTH) & ~excluded).any()):
-        return memory, replace(report, refused="every token is left out"), everything
-    block = lift(latent, geometry, exclude=_pixels(excluded, geometry.image_size), frames=torch.tensor([frame]))
-    return memory.insert(block, settings.policy, cameras=camera), report, excluded
+    if not bool(((pooled >= MIN_DEPTH) & ~excluded).any()):
+        return refused("every token is left out")
+    return geometry, report, excluded
 
 
 def _tokens(mask: Tensor, size: tuple[int, int]) -> Tensor:

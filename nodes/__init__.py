@@ -2,8 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .align import AlignGeometry
 from .branch import LoadMirageBranch, LoadMirageLora
-from .cameras import CameraPath
+from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
 from .codec import PatchCodecVae
 from .edit import CropMemory, MergeMemories
@@ -22,6 +23,7 @@ NODES: list[type[io.ComfyNode]] = [
     LiftLatents,
     LatentMemoryCache,
     CameraPath,
+    CameraRange,
     WarpLatents,
     MemorySampler,
     ApplyMemory,
@@ -29,6 +31,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadMirageLora,
     SceneWalk,
     WalkPrompt,
+    AlignGeometry,
     LoopClosure,
     CropMemory,
     MergeMemories,

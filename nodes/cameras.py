@@ -101,3 +101,30 @@ class CameraPath(io.ComfyNode):
         # the first camera of this path is the last of the other: it comes once
         path = camera_path(continue_from[-1], chosen, frames, geometry.median_depth)
         return io.NodeOutput(Cameras.concatenated([continue_from, path[1:]]))
+
+
+class CameraRange(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_CameraRange",
+            display_name="Camera Range",
+            category=CAMERA,
+            description="A part of a camera path. The next part begins with the last camera of this one.",
+            search_aliases=["split path", "chunk", "mirage"],
+            inputs=[
+                CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
+                io.Int.Input("first", default=0, min=0, max=10**6, tooltip="First video frame of the part."),
+                io.Int.Input("count", default=33, min=1, max=10**6, tooltip="How many video frames: 1 + 4 n for Wan."),
+            ],
+            outputs=[CamerasSocket.Output(display_name="cameras")],
+        )
+
+    @classmethod
+    def execute(cls, cameras: Cameras, first: int, count: int) -> io.NodeOutput:
+        if first + count > len(cameras):
+            raise MirageError(
+                f"Camera Range: first and count must lie within the path of {len(cameras)} frames; got {first} and "
+                f"{count}, which end at {first + count}."
+            )
+        return io.NodeOutput(cameras[slice(first, first + count)])

@@ -27,6 +27,8 @@ NODES = {
     "Mirage_SceneWalk": "Scene Walk",
     "Mirage_WalkPrompt": "Walk Prompt",
     "Mirage_LoopClosure": "Loop Closure",
+    "Mirage_AlignGeometry": "Align Geometry to Memory",
+    "Mirage_CameraRange": "Camera Range",
     "Mirage_CropMemory": "Crop Memory",
     "Mirage_MergeMemories": "Merge Memories",
     "Mirage_MemoryInfo": "Memory Info",
@@ -212,6 +214,32 @@ def test_a_path_continues_where_another_ends(server):
     cam2world = run_and_keep(server, prompt, "joined", cameras=["next", 0])["cam2world"]
     assert len(cam2world) == 9 + 4
     torch.testing.assert_close(cam2world[9, :3, 3], cam2world[8, :3, 3])
+
+
+def test_a_path_is_cut_into_parts_that_share_a_camera(server):
+    prompt = {**remember(), "path": path(["lift", 1], 17)}
+    for name, first in (("a", 0), ("b", 8)):
+        prompt[name] = call("Mirage_CameraRange", cameras=["path", 0], first=first, count=9)
+    kept = [run_and_keep(server, prompt, f"range_{name}", cameras=[name, 0])["cam2world"] for name in ("a", "b")]
+    assert len(kept[0]) == len(kept[1]) == 9 and torch.equal(kept[0][-1], kept[1][0])
+    prompt["b"]["inputs"]["first"] = 9
+    with pytest.raises(ComfyError, match="must lie within the path of 17 frames; got 9 and 9, which end at 18"):
+        run_and_keep(server, prompt, "never", cameras=["b", 0])
+
+
+def test_geometry_of_another_scale_is_brought_to_the_memorys(server):
+    prompt = remember(patch="16")
+    prompt["picture"] = call("EmptyImage", width=WIDTH, height=HEIGHT, batch_size=1, color=0)
+    half = dict(source__moge_geometry=["moge", 0], source__farthest=0)
+    prompt["moge"] = call("MirageTest_MogeOfGeometry", geometry=["scene", 1], scale=0.5)
+    prompt["half"] = call("Mirage_SceneGeometry", source="MoGe", **half)
+    settings = dict(depth_fit="scale", max_residual=0.1, tolerance=0.25)
+    prompt["aligned"] = call("Mirage_AlignGeometry", geometry=["half", 0], memory=["memory", 0], **settings)
+    true = run_and_keep(server, prompt, "true", geometry=["scene", 1])
+    aligned = run_and_keep(server, prompt, "aligned", geometry=["aligned", 0])
+    both = aligned["valid"] & true["valid"]
+    assert both.float().mean() > 0.4
+    torch.testing.assert_close(aligned["depth"][both], true["depth"][both], rtol=0.02, atol=0)
 
 
 def test_a_memory_is_the_same_after_saving_and_loading(server):

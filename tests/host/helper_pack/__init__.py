@@ -5,12 +5,12 @@ async def comfy_entrypoint():
     from comfy_api.latest import ComfyExtension
 
     from .kept import Keep
-    from .packets import DepthAnythingPacket, MogeModel, MogePacket
+    from .packets import DepthAnythingPacket, MogeModel, MogeOfGeometry, MogePacket
     from .raising import Fail
     from .texts import Text
 
     class HelperExtension(ComfyExtension):
         async def get_node_list(self):
-            return [Fail, Keep, MogePacket, DepthAnythingPacket, MogeModel, Text]
+            return [Fail, Keep, MogePacket, DepthAnythingPacket, MogeModel, MogeOfGeometry, Text]
 
     return HelperExtension()

@@ -85,3 +85,22 @@ class MogeModel(io.ComfyNode):
     @classmethod
     def execute(cls):
         return io.NodeOutput(WallModel())
+
+
+class MogeOfGeometry(io.ComfyNode):
+    """A MoGe packet of a geometry, in another scale."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="MirageTest_MogeOfGeometry",
+            category="test",
+            is_dev_only=True,
+            inputs=[io.Custom("MIRAGE_GEOMETRY").Input("geometry"), io.Float.Input("scale", default=1.0)],
+            outputs=[io.Custom("MOGE_GEOMETRY").Output()],
+        )
+
+    @classmethod
+    def execute(cls, geometry, scale):
+        packet = {"depth": geometry.depth * scale, "mask": geometry.valid, "intrinsics": geometry.cameras.K}
+        return io.NodeOutput(packet)
