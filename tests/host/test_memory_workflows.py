@@ -26,28 +26,61 @@ FILES = {
     "mirage_branch.safetensors": "branch.safetensors",
     "mirage_lora.safetensors": "branch_lora.safetensors",
 }
-SMALLER = {"steps": STEPS, "frames": FRAMES, "width": WIDTH, "height": HEIGHT}
+SMALLER = {"steps": STEPS, "width": WIDTH, "height": HEIGHT, "chunk_frames": FRAMES, "count": FRAMES}
 HALF = {10: STEPS // 2}  # start_at_step, end_at_step: where the second sampler takes over
+LATER = {32: 8, 65: 9, 97: 13}  # frames of a path of 17 instead of 65 or 129
+WALKS = {"scene_walk": 17, "scene_walk_prompts": 17, "walk_by_hand": 17}
+SAM3 = ("sam3_model", "sam3_text")  # no small checkpoint of it can be made: left out
 
 
-def substituted(prompt):
-    """The prompt with small files and sizes; text encoder and MoGe are replaced by what they would hand over."""
+def substituted(prompt, frames=FRAMES):
+    """The prompt with small files and sizes; text encoder and geometry model are replaced by what they would make."""
     left = {}
     for number, node in prompt.items():
         kind, inputs = node["class_type"], node["inputs"]
-        if kind in ("CLIPLoader", "LoadMoGeModel"):
+        if kind in ("CLIPLoader", "CheckpointLoaderSimple"):
             continue
         if kind == "CLIPTextEncode":
             node = {"class_type": "MirageTest_Text", "inputs": {"text": inputs["text"]}}
-        elif kind == "MoGeInference":
-            node = {"class_type": "MirageTest_Moge", "inputs": {"width": WIDTH, "height": HEIGHT}}
+        elif kind == "LoadMoGeModel":
+            node = {"class_type": "MirageTest_MogeModel", "inputs": {}}
         else:
             changed = {name: FILES.get(value, value) for name, value in inputs.items() if isinstance(value, str)}
             changed |= {name: value for name, value in SMALLER.items() if name in inputs}
             changed |= {name: HALF.get(inputs[name], inputs[name]) for name in inputs if name.endswith("_at_step")}
-            node = {**node, "inputs": {**inputs, **changed}}
+            changed |= {
+                name: LATER.get(inputs[name], inputs[name]) for name in ("first", "from_frame") if name in inputs
+            }
+            if kind == "Mirage_CameraPath":
+                changed["frames"] = frames
+            if kind == "LatentCut":
+                changed |= {name: 2 if inputs[name] == 8 else inputs[name] for name in ("index", "amount")}
+            kept = {name: value for name, value in {**inputs, **changed}.items() if name not in SAM3}
+            node = {**node, "inputs": kept}
         left[number] = node
     return left
+
+
+@pytest.mark.parametrize("name, count", WALKS.items())
+def test_the_walk_runs_through_two_chunks(server_models, name, count):
+    Image.effect_noise((300, 200), 60).convert("RGB").save(server_models.base / "input" / "example.png")
+    workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
+    prompt = substituted(workflow_to_prompt(workflow, server_models.object_info()), count)
+    outputs = server_models.run(prompt)["outputs"].values()
+    (video,) = (out["images"][0] for out in outputs if out.get("animated") == [True])
+    frames, _ = read_frames(server_models.base / "output" / video["subfolder"] / video["filename"])
+    assert len(frames) == count and frames[0].size == (WIDTH, HEIGHT)
+    if name == "walk_by_hand":
+        modes = [out["mirage_conditioning"][0] for out in outputs if "mirage_conditioning" in out]
+        assert [one["mode"] for one in modes] == ["per-token", "per-token"]
+        (report,) = (out["text"][0] for out in outputs if "text" in out)
+        assert report.count("scale") == FRAMES
+        return
+    (summary,) = (out["mirage_walk"][0] for out in outputs if "mirage_walk" in out)
+    assert [chunk["frames"] for chunk in summary["chunks"]] == [[0, 8], [9, 16]]
+    assert all(not view["refused"] for chunk in summary["chunks"] for view in chunk["views"])
+    closures = [out["mirage_closure"] for out in outputs if "mirage_closure" in out]
+    assert len(closures) == 1 and (len(closures[0]) > 0) == (name == "scene_walk")  # it comes back
 
 
 @pytest.mark.parametrize("name, mode", WORKFLOWS.items())
@@ -69,12 +102,14 @@ def test_the_workflow_makes_a_video_with_the_memory(server_models, name, mode):
     assert len(known) == 3
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", [*WORKFLOWS, *WALKS])
 def test_the_note_names_every_file_its_folder_and_where_it_is_published(server_models, name):
     workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
     (note,) = (node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote")
     loaders = [
-        node for node in workflow["nodes"] if node["type"].startswith(("Load", "UNETLoader", "CLIPLoader", "VAEL"))
+        node
+        for node in workflow["nodes"]
+        if node["type"].startswith(("Load", "UNETLoader", "CLIPLoader", "VAEL", "CheckpointLoader"))
     ]
     files = {
         node["widgets_values"][0]: node for node in loaders if str(node["widgets_values"][0]).endswith(".safetensors")

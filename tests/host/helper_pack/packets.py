@@ -69,7 +69,8 @@ class WallModel:
         depth = torch.full((len(images), *images.shape[2:]), 4.0)
         mask = torch.ones_like(depth, dtype=torch.bool)
         mask[:, : images.shape[2] // 6] = False
-        return {"depth": torch.where(mask, depth, torch.inf), "mask": mask}
+        K = torch.tensor([[0.9, 0.0, 0.5], [0.0, 0.9 * images.shape[3] / images.shape[2], 0.5], [0.0, 0.0, 1.0]])
+        return {"depth": torch.where(mask, depth, torch.inf), "mask": mask, "intrinsics": K.repeat(len(images), 1, 1)}
 
 
 class MogeModel(io.ComfyNode):
