@@ -4,7 +4,7 @@ BIN := .venv/bin
 .PHONY: help setup walk test lint clean
 
 help:
-	@echo "make walk   walk through a remembered scene in a real ComfyUI server: output/walk.mp4, walk.png, walk.json"
+	@echo "make walk   walk through a remembered scene in a real ComfyUI server: output/walk.mp4, walk.png, walk.json, scene_walk.png"
 	@echo "make test   lint, then run every test, those in a real ComfyUI server included"
 
 setup:

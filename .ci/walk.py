@@ -1,5 +1,7 @@
 """Run `workflows/first_walk.json` in a real ComfyUI server; leave the video, a contact sheet and the numbers.
 
+Then walk two chunks with a sampler and small random weights (scene_walk.py).
+
 Needs the environment of `setup_host.py`: `make walk`.
 """
 
@@ -11,6 +13,7 @@ import time
 
 from comfy_server import PACK_NAME, ComfyError, ComfyServer
 from contact_sheet import contact_sheet, read_frames
+from scene_walk import HELPERS, scene_walk, write_models
 from setup_host import ROOT, SetupError, host_dir
 from workflow_to_prompt import WorkflowError, workflow_to_prompt
 
@@ -75,23 +78,33 @@ def main() -> None:
     if not WORKFLOW.is_file():
         raise WalkError(f"{WORKFLOW.relative_to(ROOT)} must be there; it is not.")
     workflow = json.loads(WORKFLOW.read_text())
-    for name in ("mp4", "png", "json"):
-        (OUTPUT / f"walk.{name}").unlink(missing_ok=True)  # nothing old may pass for this run's
+    for name in ("walk.mp4", "walk.png", "walk.json", "scene_walk.png"):
+        (OUTPUT / name).unlink(missing_ok=True)  # nothing old may pass for this run's
     OUTPUT.mkdir(exist_ok=True)
     print("walk: starting ComfyUI", flush=True)
     started = time.monotonic()
-    with ComfyServer(host_dir(), {PACK_NAME: ROOT}) as server:
+    with ComfyServer(host_dir(), {PACK_NAME: ROOT, **HELPERS}) as server:
         print(f"walk: ComfyUI {server.version} is up after {time.monotonic() - started:.1f} s", flush=True)
         prompt = workflow_to_prompt(workflow, server.object_info())
         started = time.monotonic()
         history = server.run(prompt, workflow=workflow, on_event=Progress(prompt).on_event)
         seconds = time.monotonic() - started
         numbers = leave_results(prompt, history["outputs"], server)
+        print("walk: now two chunks of Scene Walk, with small RANDOM weights: the pictures are noise", flush=True)
+        write_models(server)
+        prompt = scene_walk()
+        history = server.run(prompt, on_event=Progress(prompt).on_event)
+        chunks = leave_scene_walk(prompt, history["outputs"], server)
     numbers = {"workflow": WORKFLOW.stem, "comfyui": server.version, "seconds": round(seconds, 2), **numbers}
     (OUTPUT / "walk.json").write_text(json.dumps(numbers, indent=2) + "\n")
     print("walk: {frames} frames of {width} x {height} in {seconds:.1f} s".format(**numbers))
     print("walk: {points} points in {mib:.2f} MiB know {known_mean:.0%} of a frame on average".format(**numbers))
-    print("walk: see output/walk.mp4, output/walk.png, output/walk.json")
+    for chunk in chunks:
+        print(
+            f"walk: chunk {chunk['number'] + 1}, frames {chunk['frames'][0]} to {chunk['frames'][1]}: "
+            f"{chunk['known']:.0%} known before, {chunk['points']} points after"
+        )
+    print("walk: see output/walk.mp4, output/walk.png, output/walk.json, output/scene_walk.png")
 
 
 def leave_results(prompt: dict, outputs: dict, server: ComfyServer) -> dict:
@@ -115,6 +128,13 @@ def leave_results(prompt: dict, outputs: dict, server: ComfyServer) -> dict:
     }
 
 
+def leave_scene_walk(prompt: dict, outputs: dict, server: ComfyServer) -> list[dict]:
+    """Copy the report picture; return the chunks."""
+    saved = only_output(prompt, outputs, "SaveImage", "images")
+    shutil.copyfile(server.base / saved["type"] / saved["subfolder"] / saved["filename"], OUTPUT / "scene_walk.png")
+    return only_output(prompt, outputs, "Mirage_SceneWalk", "mirage_walk")["chunks"]
+
+
 def only_output(prompt: dict, outputs: dict, node_type: str, key: str) -> dict:
     """Return what the one node of this type put out under `key`."""
     entries = [
@@ -125,7 +145,7 @@ def only_output(prompt: dict, outputs: dict, node_type: str, key: str) -> dict:
     ]
     if len(entries) != 1:
         raise WalkError(
-            f"{WORKFLOW.name} must have one {node_type} node that puts out {key!r}; it put out {len(entries)}."
+            f"the workflow must have one {node_type} node that puts out {key!r}; it put out {len(entries)}."
         )
     return entries[0]
 

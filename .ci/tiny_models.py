@@ -1,6 +1,7 @@
 """Small checkpoints with random weights and the real architectures, in the files that the host's own loaders read."""
 
 import math
+import sys
 from pathlib import Path
 
 import torch
@@ -105,3 +106,14 @@ def _networks() -> dict[str, torch.nn.Module]:
         "vae/wan21_vae.safetensors": vae,
         "vae/taew22.safetensors": small_vae,
     }  # fmt: skip
+
+
+if (
+    __name__ == "__main__"
+):  # HOST FOLDER: in a process of its own, as the host's modules take over names such as `nodes`
+    sys.path.insert(0, sys.argv[1])
+    host_arguments, sys.argv = sys.argv, sys.argv[:1]
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    write_tiny_models(Path(host_arguments[2]))
