@@ -71,6 +71,10 @@ class ComfyServer:
             self._process.wait()
         self._folder.cleanup()
 
+    def kill(self) -> None:
+        """End the server at once, as a power cut would."""
+        self._process.kill()
+
     @property
     def log(self) -> str:
         """What the server has printed so far, without the colours."""

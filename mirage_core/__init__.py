@@ -13,6 +13,8 @@ from .points import PointBlock
 from .readout import Readout, splat
 from .storage import load_memory, save_memory
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Cameras",
     "Geometry",

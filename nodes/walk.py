@@ -3,10 +3,9 @@
 import json
 import logging
 
-import torch
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras, LatentMemory, MirageError
+from ..mirage_core import LatentMemory, MirageError
 from ..mirage_core.alignment import FITS
 from ..mirage_core.chunks import CHUNK_FRAMES, plan_chunks
 from ..mirage_core.memory import POLICIES
@@ -102,7 +101,8 @@ class SceneWalk(io.ComfyNode):
         plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
         saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
         state = saved.begun(begin, keep_from, kept)
-        log.info("Scene Walk: %s.", expectation(begin, models.path, settings))
+        expected = expectation(begin, models.path, settings)
+        log.info("Scene Walk: %s.", expected)
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
         models.progress = progress
@@ -110,7 +110,7 @@ class SceneWalk(io.ComfyNode):
             progress.chunk = chunk.number
             state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
             saved.save(state)
-        return _output(state, models, saved)
+        return _output(state, models, saved, expected)
 
 
 def _walk_inputs() -> list[io.Input]:
@@ -200,7 +200,7 @@ def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, Wal
     prompts, keep_from, kept = given.pop("prompts", ()), given.pop("keep_from", ""), given.pop("keep_chunks", 0)
     mode = given.pop("mode")
     request = Request(vae=vae, start=start, **mode, **given)
-    models = WalkModels(request, sampler, request.cameras, prompts, vae, depth, moving, progress=None)
+    models = WalkModels(request, sampler, request.cameras.to("cpu"), prompts, vae, depth, moving, progress=None)
     return settings, keep_from, kept, models
 
 
@@ -208,20 +208,16 @@ def _begin(memory: LatentMemory, start: dict) -> WalkState:
     frames = latent_frames(start, memory.spec.channels)  # (T, C, h, w)
     if len(frames) != 1:
         raise MirageError(f"start: must be one latent frame, the encoded start picture; got {len(frames)}.")
-    return WalkState(frames.float(), memory)
+    return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; the host's models do the work
 
 
-def _output(state: WalkState, models: WalkModels, saved: SavedWalk) -> io.NodeOutput:
+def _output(state: WalkState, models: WalkModels, saved: SavedWalk, expected: str) -> io.NodeOutput:
     models.progress.chunk = models.progress.chunks - 1
     models.progress.stage("decoding the whole walk", models.progress.each)
     frames = decoded(models.vae, state.latents)
     latent = {"samples": state.latents.transpose(0, 1).unsqueeze(0).contiguous()}
     where = f"saved in {saved.folder}\n" if saved.folder is not None else ""
-    text = where + walk_text(state)
+    text = f"{where}expected: {expected}\n{walk_text(state)}"
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
     picture, left_out = walk_picture(state.reports), state.left_out.float()
-    return io.NodeOutput(latent, frames, state.memory, _cpu(models.path), text, picture, left_out, ui=ui)
-
-
-def _cpu(cameras: Cameras) -> Cameras:
-    return cameras.to(torch.device("cpu"))
+    return io.NodeOutput(latent, frames, state.memory, models.path, text, picture, left_out, ui=ui)

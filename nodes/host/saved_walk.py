@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...mirage_core import LatentMemory, MirageError
+from ...mirage_core import LatentMemory, MirageError, __version__
 from ...mirage_core.chunks import Chunk
 from ...mirage_core.walk import WalkSettings, WalkState
 from ...mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
@@ -99,6 +99,7 @@ def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[
     request, sampler = models.request, models.sampler
     network = request.model.get_model_object("diffusion_model")
     return {
+        "pack": __version__,
         "model": f"{type(request.model.model).__name__} {sum(p.numel() for p in network.parameters())}",
         "mode": f"{request.mode} {request.score} {request.start_percent:g} to {request.end_percent:g}",
         "strength": f"{request.strength:g}",

@@ -64,8 +64,8 @@ class WalkModels:
             settings,
             self.progress.on_step,
         )
-        latents = rearrange(made["samples"], "1 c t h w -> t c h w")
-        return torch.cat([chunk_request.first.to(latents), latents[1:]])
+        latents = rearrange(made["samples"], "1 c t h w -> t c h w").to(chunk_request.first)
+        return torch.cat([chunk_request.first, latents[1:]])
 
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
         """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""

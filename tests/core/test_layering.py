@@ -1,11 +1,14 @@
 """The core knows nothing of the host, and importing it does nothing."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import mirage_core
 
 ROOT = Path(__file__).parent.parent.parent
 CORE = ROOT / "mirage_core"
@@ -43,3 +46,8 @@ def test_importing_the_core_prints_nothing_and_needs_no_host():
     code = "import sys, mirage_core; print(sorted({'comfy', 'comfy_api', 'nodes', 'triton'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_version_is_that_of_the_package():
+    stated = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert stated[1] == mirage_core.__version__

@@ -1,7 +1,12 @@
 """Scene Walk in a real ComfyUI server, with small checkpoints."""
 
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 import torch
-from comfy_server import ComfyServer
+from comfy_server import ComfyError, ComfyServer
 from test_sampler_nodes import SAMPLER, call, keep, remember, steering
 
 WALK = dict(
@@ -68,3 +73,30 @@ def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):
     found = outputs["closure"]["mirage_closure"]
     assert {one["later"] for one in found} >= {24} and all(one["earlier"] < one["later"] for one in found)
     assert kept["image"].shape[2] == 960
+
+
+def test_a_server_that_is_killed_in_a_walk_loses_no_finished_chunk(server_models: ComfyServer, host):
+    packs, frames = server_models.packs, 49  # six chunks
+    prompt = walk(save_as="walks/killed")
+    prompt["cameras"]["inputs"]["frames"] = frames
+    prompt["walk"]["inputs"]["steps"] = 12  # about a second a chunk
+    with ComfyServer(host, packs) as doomed:
+        shutil.copytree(server_models.base / "models", doomed.base / "models", dirs_exist_ok=True)
+        folder = doomed.base / "output" / "walks"
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(doomed.run, prompt)
+            deadline = time.monotonic() + 60
+            while len(list(folder.rglob("chunk_000[12].safetensors"))) < 2 and time.monotonic() < deadline:
+                time.sleep(0.002)
+            doomed.kill()
+            with pytest.raises(ComfyError, match=r"the server stopped|lost the server"):
+                running.result(30)
+        saved = len(list(folder.rglob("*.safetensors")))
+        assert 3 <= saved < 6
+        shutil.copytree(folder, server_models.base / "output" / "walks", dirs_exist_ok=True)
+    resumed, outputs = keep(server_models, prompt, "resumed", latent=["walk", 0])
+    summary = outputs["walk"]["mirage_walk"][0]
+    assert len(summary["chunks"]) == 6
+    prompt["walk"]["inputs"]["save_as"] = ""
+    whole, _ = keep(server_models, prompt, "whole", latent=["walk", 0])
+    assert torch.equal(resumed["samples"], whole["samples"])
