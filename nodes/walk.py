@@ -4,6 +4,7 @@ import json
 import logging
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..mirage_core import LatentMemory, MirageError
 from ..mirage_core.alignment import FITS
@@ -70,13 +71,20 @@ class SceneWalk(io.ComfyNode):
             search_aliases=["world model", "long video", "camera walk", "loop", "mirage"],
             inputs=[
                 *scene_inputs(),
-                io.Latent.Input("start", tooltip="The encoded start picture: the first latent frame of the walk."),
                 io.Vae.Input("vae", tooltip="The model's VAE."),
                 *sampler_inputs(),
                 *steering_inputs(),
                 *_walk_inputs(),
                 branch_socket(),
                 uni3c_socket(),
+                io.Latent.Input(
+                    "start", optional=True, tooltip="The encoded start picture: the first latent frame of the walk."
+                ),
+                io.Image.Input(
+                    "start_picture",
+                    optional=True,
+                    tooltip="The start picture itself, of the size of the video, instead.",
+                ),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The whole walk."),
@@ -95,7 +103,8 @@ class SceneWalk(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vae, start: dict, save_as: str, **inputs) -> io.NodeOutput:
+    def execute(cls, vae, save_as: str, start=None, start_picture=None, **inputs) -> io.NodeOutput:
+        start = _start(vae, start, start_picture, (inputs["height"], inputs["width"]))
         settings, keep_from, kept, models = _models(vae, start, inputs)
         begin = _begin(models.request.memory, start)
         plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
@@ -202,6 +211,21 @@ def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, Wal
     request = Request(vae=vae, start=start, **mode, **given)
     models = WalkModels(request, sampler, request.cameras.to("cpu"), prompts, vae, depth, moving, progress=None)
     return settings, keep_from, kept, models
+
+
+def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, int]) -> dict:
+    """The encoded start picture."""
+    if (latent is None) == (picture is None):
+        both = "both are" if latent is not None else "neither is"
+        raise MirageError(f"start, start_picture: connect one of them; {both} connected.")
+    if latent is not None:
+        return latent
+    if len(picture) != 1 or tuple(picture.shape[1:3]) != size:
+        raise MirageError(
+            f"start_picture: must be one picture of the size of the video, {size[1]} x {size[0]}; "
+            f"got {len(picture)} of {picture.shape[2]} x {picture.shape[1]}. Scale and cut it first."
+        )
+    return {"samples": vae.encode(picture[..., :3])}
 
 
 def _begin(memory: LatentMemory, start: dict) -> WalkState:

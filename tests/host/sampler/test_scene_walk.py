@@ -27,7 +27,8 @@ def walked(pack, models, extras):
 
     def run(name, here, model=None, **others):
         inputs = here.inputs(**{**extras[name], **settings(name), **SAMPLER, **WALK, **others})
-        inputs.setdefault("start", first(here))
+        if "start_picture" not in inputs:
+            inputs.setdefault("start", first(here))
         inputs.setdefault("vae", extras["branch" if here.splat.shape[1] == 48 else "vace"]["vae"])
         return pack.node("Mirage_SceneWalk").execute(model=model or models[MODELS[name]], **inputs)
 
@@ -196,6 +197,19 @@ def test_more_than_one_start_frame_is_refused(pack, long, walked):
     here = long("blend")
     with pytest.raises(pack.core.MirageError, match="start: must be one latent frame"):
         walked("blend", here, start={"samples": here.splat})
+
+
+def test_a_walk_can_begin_with_the_picture_itself(pack, long, walked, extras):
+    here = long("per-token")
+    picture = torch.rand(1, *here.size, 3, generator=torch.Generator().manual_seed(1))
+    made = walked("per-token", here, start_picture=picture).result[0]["samples"]
+    torch.testing.assert_close(made[:, :, :1], extras["branch"]["vae"].encode(picture))
+    with pytest.raises(pack.core.MirageError, match="start, start_picture: connect one of them; both are connected"):
+        walked("per-token", here, start_picture=picture, start=first(here))
+    with pytest.raises(pack.core.MirageError, match="start, start_picture: connect one of them; neither is connected"):
+        walked("per-token", here, start=None)
+    with pytest.raises(pack.core.MirageError, match=r"start_picture: must be one picture .*160 x 96; got 1 of 80 x 96"):
+        walked("per-token", here, start_picture=picture[:, :, :80])
 
 
 def test_the_report_is_plain_json(long, walked):
