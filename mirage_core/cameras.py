@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from kornia.geometry.liegroup import So3
@@ -89,7 +90,18 @@ class Cameras:
         return self.K * self.K.new_tensor([W, H, 1.0]).view(1, 3, 1)
 
     def to(self, device: torch.device | str) -> "Cameras":
-        return Cameras(self.cam2world.to(device), self.K.to(device))
+        """The cameras on another device; they remember their numbers on the host."""
+        if self.cam2world.device == torch.device(device):
+            return self
+        moved = Cameras(self.cam2world.to(device), self.K.to(device))
+        if moved.cam2world.device.type != "cpu":
+            moved.__dict__["host"] = self.host
+        return moved
+
+    @cached_property
+    def host(self) -> "Cameras":
+        """The same cameras on the CPU."""
+        return self.to("cpu")
 
     def cropped(self, image_size: tuple[int, int], top: int, left: int, height: int, width: int) -> "Cameras":
         """The cameras of a crop, in pixels, of a picture of ``image_size`` ``(H, W)``. A resize leaves K as it is."""

@@ -1,5 +1,9 @@
-"""Making a memory smaller: one point per voxel, ordered and cut so that neighbours in space lie together."""
+"""Blocks: cutting points so that neighbours in space lie together, and keeping one point per voxel.
 
+A readout skips whole blocks that no view can see, so a block should be small in space and not too small in number.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,7 +14,39 @@ from .points import PointBlock
 
 BLOCK_POINTS = 4096
 VOXEL_BITS = 20  # per axis: three of them and a sign fit into an int64
+FEW_POINTS = BLOCK_POINTS // 2  # a block of fewer is joined with its neighbours
+FEW_BLOCKS = 16  # as soon as so many of them follow each other: a point is copied once or twice, not at every insert
+CUT_BITS = 10  # per axis: a block is cut from cells of a thousandth of the points' extent
 SEARCH_STEPS = 24  # of bisection: the voxel size is then known to better than a millionth of the scene
+
+
+def appended(blocks: Sequence[PointBlock], new: PointBlock) -> tuple[PointBlock, ...]:
+    """Add points behind some blocks.
+
+    Many points are cut along a Morton curve. Few are kept as they come, and many such blocks in a row are joined in the
+    order in which they came: what was seen one after the other lies together.
+    """
+    if len(new) == 0:
+        return tuple(blocks)
+    if len(new) > BLOCK_POINTS:
+        return (*blocks, *cut(new))
+    blocks = (*blocks, replace(new, source=None))
+    tail = blocks[-FEW_BLOCKS:]
+    if len(tail) < FEW_BLOCKS or any(len(block) >= FEW_POINTS or block.store != new.store for block in tail):
+        return blocks
+    return (*blocks[:-FEW_BLOCKS], *_runs(PointBlock.concatenated(tail)))
+
+
+def cut(points: PointBlock) -> tuple[PointBlock, ...]:
+    """All points in Morton order, in blocks."""
+    lowest = points.xyz.amin(dim=0).double()
+    extent = float((points.xyz.double() - lowest).max())
+    cells = (points.xyz.double() - lowest) * ((2**CUT_BITS - 1) / max(extent, 2.0**-60))
+    return _runs(points[torch.argsort(_morton(cells.long(), CUT_BITS), stable=True)])
+
+
+def _runs(points: PointBlock) -> tuple[PointBlock, ...]:
+    return tuple(points[start : start + BLOCK_POINTS] for start in range(0, len(points), BLOCK_POINTS))
 
 
 def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
@@ -22,7 +58,7 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     Raises:
         MirageError: the voxel is so small that the scene would need more than 2^20 of them along an axis.
     """
-    code = _morton(_voxels(points.xyz, voxel))  # int64 (N,)
+    code = _morton(_voxels(points.xyz, voxel), VOXEL_BITS)  # int64 (N,)
     order = torch.argsort(points.footprint, stable=True)  # finest first, then lowest index
     order = order[torch.argsort(code[order], stable=True)]
     sorted_code = code[order]
@@ -32,7 +68,7 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     voxel_of = first.cumsum(0) - 1  # int64 (N,) which of the kept points each stands behind
     area = torch.zeros_like(kept.footprint).index_add_(0, voxel_of, points.footprint[order].square())
     kept = replace(kept, footprint=area.sqrt().clamp(max=voxel).maximum(kept.footprint))
-    return tuple(kept[start : start + BLOCK_POINTS] for start in range(0, len(kept), BLOCK_POINTS))
+    return _runs(kept)
 
 
 def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
@@ -61,10 +97,10 @@ def _voxels(xyz: Tensor, voxel: float) -> Tensor:
     return cells
 
 
-def _morton(cells: Tensor) -> Tensor:
-    """Interleave the bits of int64 ``(N, 3)`` into int64 ``(N,)``."""
+def _morton(cells: Tensor, bits: int) -> Tensor:
+    """Interleave the lowest ``bits`` of int64 ``(N, 3)`` into int64 ``(N,)``."""
     code = torch.zeros_like(cells[:, 0])
-    for bit in range(VOXEL_BITS):
+    for bit in range(bits):
         for axis in range(3):
             code |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
     return code

@@ -7,17 +7,17 @@ in its cell at its depth, seen or hidden behind another: what was written once i
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .cameras import Cameras
+from .compaction import appended
 from .conventions import MIN_DEPTH, NO_POINT
 from .errors import MirageError
 from .points import LiftSource, PointBlock
-from .splatting import Views, backend_named, project
+from .splatting import Views, backend_named, project, visible_blocks
 
 AGREEMENT = 2.0**-4  # of depth: 6 %, above sensor noise and the spread within a token, below the gap to another object
 
@@ -27,8 +27,10 @@ def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | Non
     source = _source("fill", block, cameras)
     if len(block) == 0:
         return tuple(blocks)
-    views = Views.of(cameras.to(block.xyz.device), source.size, source.token_anchor)
-    xyz, footprint = _joined((*blocks, block[:0]))  # of no blocks, too
+    views = Views.of(cameras, source.size, source.token_anchor)
+    near = [blocks[number] for number in visible_blocks(blocks, views)]
+    views = views.to(block.xyz.device)
+    xyz, footprint = _joined((*near, block[:0]))  # of no blocks, too
     remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
     kept = source.view.new_zeros(0)  # int64 (M,) points of block
     for t in range(len(cameras)):
@@ -39,8 +41,7 @@ def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | Non
         explained = _explained(block.xyz[mine], shown, view)
         explained |= _present(block.xyz[mine], torch.cat([xyz, fresh]), view)
         kept = torch.cat([kept, mine[~explained]])
-    new = block[kept]
-    return (*blocks, new) if len(new) else tuple(blocks)
+    return appended(blocks, block[kept])
 
 
 def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
@@ -50,15 +51,18 @@ def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | 
     front of it. What lies behind is hidden, not gone.
     """
     source = _source("refresh", block, cameras)
-    views = Views.of(cameras.to(block.xyz.device), source.size, source.token_anchor)
-    kept = tuple(blocks)
+    views = Views.of(cameras, source.size, source.token_anchor)
+    kept = [old for old in blocks if len(old)]
     for t in range(len(cameras)):
         mine = block[source.view == t]
         if len(mine):
-            view = views[slice(t, t + 1),]
+            seen_from = views[slice(t, t + 1),]
+            near, view = visible_blocks(kept, seen_from), seen_from.to(block.xyz.device)
             shown = _depth_maps((mine.xyz, None), view)[0]
-            kept = (*(_without_replaced(old, shown, view) for old in kept), mine)
-    return tuple(b for b in kept if len(b))
+            for number in near:
+                kept[number] = _without_replaced(kept[number], shown, view)
+            kept = list(appended([old for old in kept if len(old)], mine))
+    return tuple(kept)
 
 
 def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSource:
@@ -84,7 +88,7 @@ def _joined(blocks: Sequence[PointBlock]) -> tuple[Tensor, Tensor]:
 def _depth_maps(points: tuple[Tensor, Tensor | None], views: Views) -> Tensor:
     """Depth ``(T, h, w)`` of what the views see of some points, infinite where nothing."""
     xyz, footprint = points
-    winner = backend_named("auto")(xyz, footprint, views)
+    winner = backend_named("auto", xyz.device).winning_points(xyz, footprint, views)
     known = winner != NO_POINT
     view = known.nonzero()[:, 0]
     depth = torch.full(winner.shape, torch.inf, device=winner.device)
@@ -125,7 +129,7 @@ def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock
     column, row, z, inside = _places(old.xyz, view)
     limit = torch.where(shown.isfinite(), shown * (1 + AGREEMENT), 0.0)  # (h, w), 0 = nothing new here
     replaced = inside & (z <= limit[row, column])
-    return old[~replaced] if bool(replaced.any()) else replace(old, source=None)
+    return old[~replaced] if bool(replaced.any()) else old
 
 
 def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from .cameras import Cameras, check_similarity
-from .compaction import compacted, pruned
+from .compaction import appended, compacted, pruned
 from .errors import MirageError, check_choice, check_number, describe
 from .insertion import fill, refresh
-from .points import PointBlock
+from .points import STORES, PointBlock
 
 POLICIES = ("fill", "append", "refresh")
 
@@ -59,15 +59,19 @@ class LatentMemory:
         spec: the latents it holds.
         blocks: the points; a point's index in the memory counts through the blocks in order.
         keyframes: the views that were written.
+        store: how features are kept, one of ``STORES``; empty = as the first block's.
     """
 
     spec: LatentSpec
     blocks: tuple[PointBlock, ...] = ()
     keyframes: tuple[Keyframe, ...] = ()
+    store: str = ""
 
     def __post_init__(self):
         if not isinstance(self.spec, LatentSpec):
             raise MirageError(f"LatentMemory: spec must be a LatentSpec; got {describe(self.spec)}.")
+        if self.store:
+            check_choice("LatentMemory", "store", self.store, STORES)
         for block in self.blocks:
             self._check_block("LatentMemory", block)
 
@@ -112,6 +116,15 @@ class LatentMemory:
         """The memory on another device; blocks that are there already are shared."""
         return replace(self, blocks=tuple(block.to(device) for block in self.blocks))
 
+    def stored_as(self, store: str) -> "LatentMemory":
+        """The memory with its features, and those of every later insert, kept as one of ``STORES``.
+
+        float16 and bfloat16 take half of float32, int8 with one scale per token a quarter. What is rounded stays
+        rounded: storing as float32 again brings nothing back.
+        """
+        check_choice("stored_as", "store", store, STORES)
+        return replace(self, blocks=tuple(block.stored_as(store) for block in self.blocks), store=store)
+
     def insert(self, block: PointBlock, policy: str = "fill", cameras: Cameras | None = None) -> "LatentMemory":
         """Write a block of points.
 
@@ -132,8 +145,9 @@ class LatentMemory:
         if cameras is not None and not isinstance(cameras, Cameras):
             raise MirageError(f"insert: cameras must be Cameras; got {describe(cameras)}.")
         keyframes = self.keyframes + _keyframes(block, cameras)
+        block = self._stored(block)
         if policy == "append":
-            return replace(self, blocks=_with(self.blocks, block), keyframes=keyframes)
+            return replace(self, blocks=appended(self.blocks, block), keyframes=keyframes)
         blocks = (fill if policy == "fill" else refresh)(self.blocks, block, cameras)
         return replace(self, blocks=blocks, keyframes=keyframes)
 
@@ -148,7 +162,9 @@ class LatentMemory:
         if not self.spec.agrees(other.spec):
             raise MirageError(f"merge: both memories must hold the same latents; got {self.spec} and {other.spec}.")
         spec = self.spec if self.spec.name else other.spec
-        return LatentMemory(spec, self.blocks + other.blocks, self.keyframes + other.keyframes)
+        others = tuple(self._stored(block) for block in other.blocks)
+        store = self.store if self.blocks else self.store or other.store
+        return LatentMemory(spec, self.blocks + others, self.keyframes + other.keyframes, store)
 
     def transform(
         self, scale: float = 1.0, rotation: Tensor | None = None, translation: Tensor | None = None
@@ -193,6 +209,11 @@ class LatentMemory:
             return self
         return replace(self, blocks=pruned(self.points, max_bytes))
 
+    def _stored(self, block: PointBlock) -> PointBlock:
+        """A block with its features kept as the memory keeps them."""
+        store = self.store or (self.blocks[0].store if self.blocks else "")
+        return block.stored_as(store) if store in STORES else block
+
     def _check_block(self, who: str, block: PointBlock) -> None:
         if not isinstance(block, PointBlock):
             raise MirageError(f"{who}: block must be a PointBlock (what lift returns); got {describe(block)}.")
@@ -201,10 +222,6 @@ class LatentMemory:
                 f"{who}: block must have the memory's {self.spec.channels} channels ({self.spec}); "
                 f"got {block.features.shape[1]}. Latents of two formats do not mix: start a new memory."
             )
-
-
-def _with(blocks: tuple[PointBlock, ...], block: PointBlock) -> tuple[PointBlock, ...]:
-    return (*blocks, replace(block, source=None)) if len(block) else blocks
 
 
 def _keyframes(block: PointBlock, cameras: Cameras | None) -> tuple[Keyframe, ...]:

@@ -1,12 +1,17 @@
 """A block of points: latent tokens in the world."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import MirageError, check_finite, check_shape, describe
+from .errors import MirageError, check_choice, check_finite, check_shape, describe
+
+STORES = ("float32", "float16", "bfloat16", "int8")  # how features can be kept
+INT8_LARGEST = 127.0
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,13 @@ class PointBlock:
 
     Attributes:
         xyz: ``(N, 3)`` world frame, scene units.
-        features: ``(N, C)`` latent values as the host hands them over, any float dtype.
+        features: ``(N, C)`` latent values as the host hands them over, any float dtype; or int8, to be multiplied by
+            ``feature_scale``.
         footprint: ``(N,)`` world width of the token when it was seen, scene units; None = 0, a bare point.
         confidence: ``(N,)`` 0..1, the share of the token's pixels that had a depth; None = 1.
         frame: int32 ``(N,)`` latent frame of origin; None = 0.
         source: only on a block fresh from ``lift``.
+        feature_scale: ``(N,)`` one scale per token of int8 features; else None.
     """
 
     xyz: Tensor
@@ -37,13 +44,21 @@ class PointBlock:
     confidence: Tensor | None = None
     frame: Tensor | None = None
     source: LiftSource | None = None
+    feature_scale: Tensor | None = None
 
     def __post_init__(self):
         xyz = check_shape("PointBlock", "xyz", self.xyz, "(N, 3)", (None, 3)).float()
         n = len(xyz)
         features = check_shape("PointBlock", "features", self.features, f"({n}, C) like xyz", (n, None))
-        if not features.is_floating_point():
-            raise MirageError(f"PointBlock: features must be floating point; got {describe(features)}.")
+        scaled = features.dtype == torch.int8 and self.feature_scale is not None
+        if scaled:
+            check_shape("PointBlock", "feature_scale", self.feature_scale, f"({n},) like xyz", (n,))
+            check_finite("PointBlock", "feature_scale", self.feature_scale)
+        elif not features.is_floating_point() or self.feature_scale is not None:
+            raise MirageError(
+                "PointBlock: features must be floating point, or int8 with a feature_scale; "
+                f"got {describe(features)} and feature_scale {describe(self.feature_scale)}."
+            )
         footprint = xyz.new_zeros(n) if self.footprint is None else self.footprint
         confidence = xyz.new_ones(n) if self.confidence is None else self.confidence
         frame = xyz.new_zeros(n, dtype=torch.int32) if self.frame is None else self.frame
@@ -61,14 +76,44 @@ class PointBlock:
 
     def __getitem__(self, index: Tensor | slice) -> "PointBlock":
         """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
-        columns = (self.xyz, self.features, self.footprint, self.confidence, self.frame)
-        return PointBlock(*(column[index] for column in columns))
+        return self._each(lambda column: column[index])
 
     def to(self, device: torch.device | str) -> "PointBlock":
         if self.xyz.device == torch.device(device):
             return self
-        columns = (self.xyz, self.features, self.footprint, self.confidence, self.frame)
-        return PointBlock(*(column.to(device) for column in columns))
+        return self._each(lambda column: column.to(device))
+
+    @property
+    def columns(self) -> dict[str, Tensor]:
+        """All tensors of length N by name; ``feature_scale`` only where there is one."""
+        names = ("xyz", "features", "footprint", "confidence", "frame")
+        columns = {name: getattr(self, name) for name in names}
+        return columns if self.feature_scale is None else {**columns, "feature_scale": self.feature_scale}
+
+    @property
+    def store(self) -> str:
+        """How the features are kept: one of ``STORES``, or another float dtype as it came."""
+        return str(self.features.dtype).removeprefix("torch.")
+
+    def tokens(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """Latent values ``(M, C)`` of the points of an index, floating point: int8 is scaled back to float32."""
+        features = self.features[index]
+        return features if self.feature_scale is None else features * self.feature_scale[index, None]
+
+    def stored_as(self, store: str) -> "PointBlock":
+        """The block with its features kept as one of ``STORES``.
+
+        int8 takes one scale per token, the largest absolute value over 127: no value moves by more than half of that.
+        """
+        check_choice("PointBlock", "store", store, STORES)
+        if store == self.store:
+            return self
+        if store != "int8":
+            return replace(self, features=self.tokens().to(getattr(torch, store)), feature_scale=None)
+        tokens = self.tokens().float()
+        scale = tokens.abs().amax(dim=1) / INT8_LARGEST  # (N,)
+        levels = tokens / torch.where(scale > 0, scale, 1.0)[:, None]
+        return replace(self, features=levels.round().to(torch.int8), feature_scale=scale)
 
     @property
     def bounds(self) -> Tensor:
@@ -77,12 +122,20 @@ class PointBlock:
             raise MirageError("PointBlock.bounds: the block must hold a point; it is empty.")
         return torch.stack([self.xyz.amin(dim=0), self.xyz.amax(dim=0)])
 
+    @cached_property
+    def box(self) -> np.ndarray:
+        """``bounds`` as float64 numbers on the host, taken once: a readout asks for them without waiting."""
+        return self.bounds.double().cpu().numpy()
+
     @property
     def nbytes(self) -> int:
-        columns = (self.xyz, self.features, self.footprint, self.confidence, self.frame)
-        return sum(column.nbytes for column in columns)
+        return sum(column.nbytes for column in self.columns.values())
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "PointBlock":
+        return PointBlock(**{name: change(column) for name, column in self.columns.items()})
 
     @staticmethod
     def concatenated(blocks: Sequence["PointBlock"]) -> "PointBlock":
-        columns = [(b.xyz, b.features, b.footprint, b.confidence, b.frame) for b in blocks]
-        return PointBlock(*(torch.cat(parts) for parts in zip(*columns, strict=True)))
+        """All points of some blocks that keep their features the same way."""
+        columns = [block.columns for block in blocks]
+        return PointBlock(**{name: torch.cat([each[name] for each in columns]) for name in columns[0]})

@@ -1,10 +1,8 @@
 """Reading the memory: splat it into the token grid of any camera."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from .cameras import Cameras
@@ -12,7 +10,7 @@ from .conventions import NO_POINT, TOKEN_ANCHORS
 from .errors import MirageError, check_choice, check_size, describe
 from .memory import LatentMemory
 from .points import PointBlock
-from .splatting import Views, backend_named, project
+from .splatting import Gathered, Views, backend_named, visible_blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +18,7 @@ class Readout:
     """What T views see of a memory. Everything is 0 where ``known`` is False, but ``point``, which is -1.
 
     Attributes:
-        latents: ``(T, C, h, w)`` tokens, in the dtype of the memory's features.
+        latents: ``(T, C, h, w)`` tokens, in the dtype of the memory's features; float32 of int8 ones.
         known: bool ``(T, h, w)``.
         depth: ``(T, h, w)`` z-depth of the winning point, scene units.
         point: int64 ``(T, h, w)`` index of the winning point in the memory.
@@ -49,18 +47,25 @@ def splat(
     footprint: bool = True,
     token_anchor: str = "center",
     backend: str = "auto",
+    device: torch.device | str | None = None,
 ) -> Readout:
     """Splat a memory into the token grids of some cameras.
 
     The nearest depth wins a cell and equal depths go to the lower point index; the result does not depend on the
     order in which a device runs. With ``footprint`` a token also covers the cells whose centre lies in the disk it
-    subtends (splatting/projection.py), which closes the gaps that single points leave.
+    subtends (splatting/projection.py), which closes the gaps that single points leave. Blocks of the memory that no
+    camera can see are not read.
 
     Args:
         size: ``(h, w)`` of the token grid.
         footprint: False = every point covers the one cell it falls into, as in the published code.
         token_anchor: "center", or "corner" for the published code's convention (conventions.py).
-        backend: "auto", "portable" (any torch device) or "reference" (loops, for tests).
+        backend: "auto", "triton" (CUDA and ROCm), "portable" (any torch device) or "reference" (loops, for tests).
+        device: where to compute; none = where the memory is. A memory that lies elsewhere stays there: positions of
+            blocks in view and tokens that are seen are all that is copied.
+
+    Returns:
+        The readout, on ``device``.
 
     Raises:
         MirageError: the memory is empty, the size is not positive, or an option is unknown.
@@ -74,49 +79,50 @@ def splat(
         raise MirageError(f"splat: cameras must be Cameras; got {describe(cameras)}.")
     size = check_size("splat", "size", size)
     check_choice("splat", "token_anchor", token_anchor, TOKEN_ANCHORS)
-    winning_points = backend_named(backend)
     memory.require_points("splat")
-    blocks = [block for block in memory.blocks if len(block)]
-    xyz = torch.cat([block.xyz for block in blocks])
-    widths = torch.cat([block.footprint for block in blocks])
-    views = Views.of(cameras.to(xyz.device), size, token_anchor)
-    point = winning_points(xyz, widths if footprint else None, views)
-    return _read(blocks, xyz, widths, point, views)
-
-
-def _read(blocks: Sequence[PointBlock], xyz: Tensor, widths: Tensor, point: Tensor, views: Views) -> Readout:
-    """Gather what the winning points ``point`` (int64 ``(T, h, w)``) carry."""
-    T, h, w = point.shape
+    device = torch.device(device or memory.blocks[0].xyz.device)
+    chosen = backend_named(backend, device)
+    views = Views.of(cameras, size, token_anchor)
+    visible = visible_blocks(memory.blocks, views)
+    if not visible:
+        return _nothing(memory, len(views), size, device)
+    blocks, views = [memory.blocks[number] for number in visible], views.to(device)
+    xyz = _joined([block.xyz for block in blocks], device)
+    widths = _joined([block.footprint for block in blocks], device)
+    point = chosen.winning_points(xyz, widths if footprint else None, views)
+    gathered = chosen.gather(blocks, xyz, widths, point, views)
     known = point != NO_POINT
-    cell = known.flatten().nonzero().squeeze(1)  # int64 (M,) of the T h w cells
-    winner = point.flatten()[cell]  # int64 (M,)
-    seen_from = views[cell // (h * w),]
-    u, v, z = project(xyz[winner], seen_from)
-    offset = torch.stack([u - (cell % w + views.anchor), v - (cell // w % h + views.anchor)], dim=1)
+    return Readout(known=known, point=_numbered(point, known, memory.blocks, visible), **gathered._asdict())
 
-    def spread(values: Tensor) -> Tensor:
-        """Values of the winners ``(M, ...)`` over all cells ``(T h w, ...)``, 0 where there is none."""
-        return values.new_zeros(T * h * w, *values.shape[1:]).index_copy_(0, cell, values)
 
+def _joined(columns: list[Tensor], device: torch.device) -> Tensor:
+    """One column of some blocks: ``(N, ...)`` on ``device``."""
+    column = columns[0] if len(columns) == 1 else torch.cat(columns)
+    return column.to(device, non_blocking=True)
+
+
+def _numbered(point: Tensor, known: Tensor, blocks: tuple[PointBlock, ...], visible: list[int]) -> Tensor:
+    """Indices among the visible points as indices in the memory."""
+    lengths = torch.tensor([len(block) for block in blocks])
+    skipped = (lengths.cumsum(0) - lengths)[visible] - (lengths[visible].cumsum(0) - lengths[visible])
+    if not bool(skipped.any()):
+        return point
+    ends = lengths[visible].cumsum(0).to(point.device, non_blocking=True)
+    owner = torch.searchsorted(ends, point.clamp(min=0), right=True)
+    return torch.where(known, point + skipped.to(point.device, non_blocking=True)[owner], NO_POINT)
+
+
+def _nothing(memory: LatentMemory, T: int, size: tuple[int, int], device: torch.device) -> Readout:
+    """What views see that look past everything."""
+    tokens = memory.blocks[0].tokens(slice(0, 0))  # (0, C)
+    depth = torch.zeros(T, *size, device=device)
     return Readout(
-        latents=rearrange(spread(_features(blocks, winner)), "(t h w) c -> t c h w", t=T, h=h, w=w).contiguous(),
-        known=known,
-        depth=spread(z).view(T, h, w),
-        point=point,
-        offset=rearrange(spread(offset), "(t h w) xy -> t xy h w", t=T, h=h, w=w).contiguous(),
-        scale=spread(widths[winner] * seen_from.focal[2] / z).view(T, h, w),
+        known=torch.zeros_like(depth, dtype=torch.bool),
+        point=torch.full_like(depth, NO_POINT, dtype=torch.int64),
+        **Gathered(
+            latents=torch.zeros(T, tokens.shape[1], *size, dtype=tokens.dtype, device=device),
+            depth=depth,
+            offset=depth.new_zeros(T, 2, *size),
+            scale=torch.zeros_like(depth),
+        )._asdict(),
     )
-
-
-def _features(blocks: Sequence[PointBlock], winner: Tensor) -> Tensor:
-    """Features ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in."""
-    if len(blocks) == 1:
-        return blocks[0].features.index_select(0, winner)
-    ends = torch.tensor([len(block) for block in blocks], device=winner.device).cumsum(0)
-    owner = torch.searchsorted(ends, winner, right=True)  # int64 (M,)
-    features = blocks[0].features.new_empty(len(winner), blocks[0].features.shape[1])
-    for number in owner.unique().tolist():
-        mine = owner == number
-        block = blocks[number]
-        features[mine] = block.features[winner[mine] - (ends[number] - len(block))].to(features.dtype)
-    return features

@@ -17,6 +17,7 @@ def memory_summary(memory: LatentMemory) -> dict:
         "spatial": spec.spatial,
         "temporal": spec.temporal,
         "format": spec.name,
+        "store": memory.store or (memory.blocks[0].store if memory.blocks else ""),
     }
     if memory.num_points:
         low, high = memory.bounds
@@ -33,7 +34,7 @@ def memory_report(memory: LatentMemory) -> str:
     s = memory_summary(memory)
     lines = [
         f"{s['points']:,} points, {s['mib']:.2f} MiB in {s['blocks']} block{'s' if s['blocks'] != 1 else ''}",
-        f"latents: {memory.spec}",
+        f"latents: {memory.spec}" + (f", kept as {s['store']}" if s["store"] else ""),
         f"views written: {s['keyframes']}",
     ]
     if memory.num_points:

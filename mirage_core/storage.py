@@ -15,8 +15,9 @@ from .memory import Keyframe, LatentMemory, LatentSpec
 from .points import PointBlock
 
 FORMAT = "mirage-latent-memory"
-VERSION = 1
+VERSION = 2  # 2: features may be int8 with a scale per token
 COLUMNS = ("xyz", "features", "footprint", "confidence", "frame")
+SCALE = "feature_scale"
 
 
 def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | None = None) -> None:
@@ -36,15 +37,16 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise MirageError(f"save_memory: path must be a .safetensors file in an existing folder; got {str(path)!r}.")
     tensors, header = packed(memory)
-    write_file(path, tensors, {**(notes or {}), **header, "format": FORMAT, "version": str(VERSION)})
+    version = VERSION if any(block.feature_scale is not None for block in memory.blocks) else 1
+    write_file(path, tensors, {**(notes or {}), **header, "format": FORMAT, "version": str(version)})
 
 
 def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A memory as named tensors and header entries for a .safetensors file."""
     tensors = {
-        f"block.{number:06d}.{column}": getattr(block, column).detach().cpu().contiguous()
+        f"block.{number:06d}.{name}": column.detach().cpu().contiguous()
         for number, block in enumerate(memory.blocks)
-        for column in COLUMNS
+        for name, column in block.columns.items()
     }
     if memory.keyframes:
         cameras = Cameras.concatenated([keyframe.camera for keyframe in memory.keyframes])
@@ -53,7 +55,7 @@ def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors["keyframe.frame"] = torch.tensor([keyframe.frame for keyframe in memory.keyframes])
     spec = memory.spec
     fields = {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
-    return tensors, {"spec": json.dumps(fields), "blocks": str(len(memory.blocks))}
+    return tensors, {"spec": json.dumps(fields), "blocks": str(len(memory.blocks)), "store": memory.store}
 
 
 def write_file(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
@@ -147,15 +149,17 @@ def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Ten
     """
     try:
         spec = LatentSpec(**json.loads(header["spec"]))
-        blocks = [
-            PointBlock(*(tensors[f"block.{number:06d}.{column}"] for column in COLUMNS))
-            for number in range(int(header["blocks"]))
-        ]
+        blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
         keyframes = ()
         if "keyframe.frame" in tensors:
             cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
             numbers = tensors["keyframe.frame"].tolist()
             keyframes = tuple(Keyframe(cameras[i], number) for i, number in enumerate(numbers))
-        return LatentMemory(spec, tuple(blocks), keyframes)
+        return LatentMemory(spec, tuple(blocks), keyframes, header.get("store", ""))
     except (KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
         raise MirageError(f"{who}: {name} must hold a consistent memory; {error}.") from error
+
+
+def _unpacked_block(name: str, tensors: dict[str, Tensor]) -> PointBlock:
+    columns = {column: tensors[f"{name}.{column}"] for column in COLUMNS}
+    return PointBlock(**columns, feature_scale=tensors.get(f"{name}.{SCALE}"))

@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras, LatentMemory, MirageError, splat
+from ..mirage_core import Cameras, LatentMemory, MirageError
 from .host.latents import depth_image, latent_of
-from .host.memory_device import on_compute_device, on_intermediate_device
+from .host.memory_device import read
 from .types import READ, CamerasSocket, MemorySocket
 
 
@@ -53,7 +53,7 @@ class WarpLatents(io.ComfyNode):
             )
         size = (height // spec.spatial, width // spec.spatial)
         views = cameras[:: spec.temporal].fitted((height, width))
-        readout = on_intermediate_device(splat(*on_compute_device(memory, views), size=size, footprint=footprint))
+        readout = read(memory, views, size, footprint)
         walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(size)}
         return io.NodeOutput(
             latent_of(readout, video=spec.temporal > 1),

@@ -55,9 +55,23 @@ class Views:
         """Column and row, still as floats."""
         return (u.round(), v.round()) if self.corner else (u.floor(), v.floor())
 
+    def to(self, device: torch.device | str) -> "Views":
+        """On another device, without waiting for it."""
+        if self.center.device == torch.device(device):
+            return self
+        numbers = self.packed.to(device, non_blocking=True)
+        rotation, center, focal, principal = numbers.split((9, 3, 3, 2))
+        return Views(rotation.view(3, 3, -1), center, focal, principal, self.size, self.corner)
+
+    @property
+    def packed(self) -> Tensor:
+        """All numbers: ``(17, T)``, rotation row by row, center, focal, principal."""
+        return torch.cat([self.rotation.flatten(0, 1), self.center, self.focal, self.principal])
+
     @staticmethod
     def of(cameras: Cameras, size: tuple[int, int], token_anchor: str) -> "Views":
-        h, w = size
+        """On the CPU, whatever the device of the cameras: every device is given the same numbers."""
+        cameras, (h, w) = cameras.host, size
         cells = cameras.K.new_tensor([w, h])
         focal = cameras.K.diagonal(dim1=1, dim2=2)[:, :2] * cells  # (T, 2)
         mean = (focal[:, 0] * focal[:, 1]).sqrt()

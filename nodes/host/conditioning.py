@@ -10,10 +10,10 @@ from comfy.patcher_extension import WrappersMP
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Cameras, MirageError, Readout, splat
+from ...mirage_core import Cameras, MirageError, Readout
 from ...mirage_core.errors import check_choice, describe
 from .formats import spec_of
-from .memory_device import on_compute_device, on_intermediate_device
+from .memory_device import on_intermediate_device, read
 from .models import ModelKind
 from .modes import MODES, Conditioned, Scene, Settings, hold_start
 from .request import SCORES, Request, choose_mode
@@ -51,10 +51,8 @@ def condition(request: Request) -> Prepared:
     size, cameras = _views(request, kind)
     start, denoise = _start(request, kind, size)
     references = _references(request, mode, kind, size)
-    readout = request.readout
-    if readout is None:
-        readout = splat(*on_compute_device(request.memory, cameras), size=size[1:])
-    readout = on_intermediate_device(readout)
+    given = request.readout
+    readout = read(request.memory, cameras, size[1:]) if given is None else on_intermediate_device(given)
     if not bool(readout.known.any()):
         log.warning("The memory knows nothing of what the cameras of this path see.")
     base = Conditioned(request.model.clone(), request.positive, request.negative, start, denoise)

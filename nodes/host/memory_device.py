@@ -4,13 +4,14 @@ from dataclasses import fields, replace
 
 import comfy.model_management
 
-from ...mirage_core import Cameras, LatentMemory, Readout
+from ...mirage_core import Cameras, LatentMemory, Readout, splat
 
 
-def on_compute_device(memory: LatentMemory, cameras: Cameras) -> tuple[LatentMemory, Cameras]:
-    """Copies of both on the device that the host computes on (the values themselves where they are there already)."""
+def read(memory: LatentMemory, cameras: Cameras, size: tuple[int, int], footprint: bool = True) -> Readout:
+    """Splat on the device that the host computes on; the memory stays where it is, but for what the cameras see."""
     device = comfy.model_management.get_torch_device()
-    return memory.to(device), cameras.to(device)
+    readout = splat(memory, cameras, size, footprint=footprint, device=device)
+    return on_intermediate_device(readout)
 
 
 def on_intermediate_device(readout: Readout) -> Readout:

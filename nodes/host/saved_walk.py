@@ -121,4 +121,4 @@ def _own(models: WalkModels, chunk: Chunk) -> dict[str, str]:
 
 def _memory(memory: LatentMemory) -> str:
     points = memory.points
-    return fingerprint(points.xyz, points.features)
+    return fingerprint(points.xyz, points.tokens())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, PointBlock, lift, splat
+from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, PointBlock, lift, splat
 
 SPEC = LatentSpec(channels=3, spatial=4, temporal=4, name="test")
 SIZE = (3, 5)  # tokens
@@ -143,3 +143,57 @@ def test_an_empty_memory_can_be_compacted_pruned_and_merged():
     assert (empty.num_points, empty.nbytes) == (0, 0)
     assert empty.compact(1.0) is empty and empty.prune(max_bytes=1) is empty
     assert empty.merge(empty).num_points == 0
+
+
+@pytest.mark.parametrize("store", ["float16", "bfloat16", "int8"])
+def test_features_are_kept_as_asked_and_read_back_close(store):
+    cameras = at((0.0, 0.0, 0.0), (0.5, 0.0, 0.0))
+    exact = LatentMemory(SPEC).insert(wall(cameras), "append", cameras)
+    kept = LatentMemory(SPEC, store=store).insert(wall(cameras), "append", cameras)
+    assert kept.blocks[0].store == store and exact.blocks[0].store == "float32"
+    assert exact.stored_as(store).nbytes == kept.nbytes < exact.nbytes
+    read, wanted = (splat(memory, cameras, SIZE).latents.float() for memory in (kept, exact))
+    largest = wanted.abs().amax(dim=1, keepdim=True)
+    allowed = {"float16": 2**-10, "bfloat16": 2**-7, "int8": 0.501 / 127}[store]
+    assert bool(((read - wanted).abs() <= allowed * largest).all()) and not torch.equal(read, wanted)
+
+
+def test_a_token_of_zeros_stays_zero_as_int8():
+    block = PointBlock(torch.ones(2, 3), torch.tensor([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5]])).stored_as("int8")
+    torch.testing.assert_close(block.tokens()[0], torch.zeros(3))
+    torch.testing.assert_close(block.tokens()[1, 1], torch.tensor(-2.0))
+
+
+def test_all_that_is_inserted_or_merged_is_kept_as_the_memory_keeps_it():
+    cameras = at((0.0, 0.0, 0.0))
+    whole = LatentMemory(SPEC).insert(wall(cameras), "append", cameras)
+    small = whole.stored_as("int8")
+    more = small.insert(wall(cameras, seed=1), "append", cameras).merge(whole)
+    assert [block.store for block in more.blocks] == ["int8"] * 3 and more.compact(0.01).blocks[0].store == "int8"
+    assert [block.store for block in whole.merge(small).blocks] == ["float32"] * 2
+
+
+def test_int8_features_need_their_scale():
+    with pytest.raises(MirageError, match="features must be floating point, or int8 with a feature_scale"):
+        PointBlock(torch.ones(2, 3), torch.ones(2, 3, dtype=torch.int8))
+    with pytest.raises(MirageError, match="store must be one of float32, float16, bfloat16, int8; got 'int4'"):
+        LatentMemory(SPEC, store="int4")
+
+
+def test_a_large_insert_is_cut_along_a_curve_through_space_and_loses_nothing():
+    g = torch.Generator().manual_seed(0)
+    block = PointBlock(torch.rand(20_000, 3, generator=g) * 8, torch.rand(20_000, 3, generator=g))
+    memory = LatentMemory(SPEC).insert(block, "append")
+    volumes = [(b.bounds[1] - b.bounds[0]).prod() for b in memory.blocks]
+    assert len(volumes) == 5 and sum(volumes) < 0.5 * 5 * 8**3
+    rows = torch.cat([memory.points.xyz, memory.points.features], dim=1)
+    expected = torch.cat([block.xyz, block.features], dim=1)
+    assert torch.equal(rows.unique(dim=0), expected.unique(dim=0))
+
+
+def test_many_small_inserts_are_joined_in_the_order_in_which_they_came():
+    memory = LatentMemory(SPEC)
+    for number in range(100):
+        memory = memory.insert(PointBlock(torch.full((100, 3), float(number)), torch.zeros(100, 3)), "append")
+    assert memory.num_points == 10_000 and len(memory.blocks) < 24
+    assert torch.equal(memory.points.xyz[:, 0], torch.arange(100.0).repeat_interleave(100))

@@ -1,5 +1,13 @@
+from importlib.util import find_spec
+
 import pytest
 import torch
+
+# Triton decides when it is first imported whether its kernels are compiled or interpreted: here on the CPU, interpreted
+if find_spec("triton") is not None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "1")
+        from mirage_core.splatting import triton_kernels  # noqa: F401
 
 
 @pytest.fixture(scope="session")

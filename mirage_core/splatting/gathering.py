@@ -1,0 +1,64 @@
+"""What the winning points carry, in plain torch operations."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..conventions import NO_POINT
+from ..points import PointBlock
+from .projection import Views, project
+
+
+class Gathered(NamedTuple):
+    """Values of the winning points, 0 where there is none; shapes as in ``Readout``."""
+
+    latents: Tensor
+    depth: Tensor
+    offset: Tensor
+    scale: Tensor
+
+
+def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: Tensor, views: Views) -> Gathered:
+    """Read the points that won.
+
+    Args:
+        blocks: not empty, in order; they may lie on another device than all else, and are read there.
+        xyz, footprint: ``(N, 3)``, ``(N,)`` of all their points.
+        point: int64 ``(T, h, w)`` which of the N won, -1 = none.
+    """
+    T, h, w = point.shape
+    cell = (point != NO_POINT).flatten().nonzero().squeeze(1)  # int64 (M,) of the T h w cells
+    winner = point.flatten()[cell]  # int64 (M,)
+    seen_from = views[cell // (h * w),]
+    u, v, z = project(xyz[winner], seen_from)
+    offset = torch.stack([u - (cell % w + views.anchor), v - (cell // w % h + views.anchor)], dim=1)
+    tokens = _tokens(blocks, winner.to(blocks[0].xyz.device)).to(xyz.device)
+
+    def spread(values: Tensor) -> Tensor:
+        """Values of the winners ``(M, ...)`` over all cells ``(T h w, ...)``, 0 where there is none."""
+        return values.new_zeros(T * h * w, *values.shape[1:]).index_copy_(0, cell, values)
+
+    return Gathered(
+        latents=rearrange(spread(tokens), "(t h w) c -> t c h w", t=T, h=h, w=w).contiguous(),
+        depth=spread(z).view(T, h, w),
+        offset=rearrange(spread(offset), "(t h w) xy -> t xy h w", t=T, h=h, w=w).contiguous(),
+        scale=spread(footprint[winner] * seen_from.focal[2] / z).view(T, h, w),
+    )
+
+
+def _tokens(blocks: Sequence[PointBlock], winner: Tensor) -> Tensor:
+    """Latent values ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in."""
+    if len(blocks) == 1:
+        return blocks[0].tokens(winner)
+    ends = torch.tensor([len(block) for block in blocks], device=winner.device).cumsum(0)
+    owner = torch.searchsorted(ends, winner, right=True)  # int64 (M,)
+    like = blocks[0].tokens(slice(0, 0))
+    tokens = like.new_empty(len(winner), like.shape[1])
+    for number in owner.unique().tolist():
+        mine = owner == number
+        block = blocks[number]
+        tokens[mine] = block.tokens(winner[mine] - (ends[number] - len(block))).to(tokens.dtype)
+    return tokens
