@@ -38,11 +38,12 @@ def appended(blocks: Sequence[PointBlock], new: PointBlock) -> tuple[PointBlock,
 
 
 def cut(points: PointBlock) -> tuple[PointBlock, ...]:
-    """All points in Morton order, in blocks."""
+    """All points in blocks along a Morton curve; within a block they stay in the order in which they came."""
     lowest = points.xyz.amin(dim=0).double()
     extent = float((points.xyz.double() - lowest).max())
     cells = (points.xyz.double() - lowest) * ((2**CUT_BITS - 1) / max(extent, 2.0**-60))
-    return _runs(points[torch.argsort(_morton(cells.long(), CUT_BITS), stable=True)])
+    order = torch.argsort(_morton(cells.long(), CUT_BITS), stable=True)  # int64 (N,)
+    return tuple(points[mine.sort().values] for mine in order.split(BLOCK_POINTS))
 
 
 def _runs(points: PointBlock) -> tuple[PointBlock, ...]:

@@ -87,8 +87,8 @@ def splat(
     if not visible:
         return _nothing(memory, len(views), size, device)
     blocks, views = [memory.blocks[number] for number in visible], views.to(device)
-    xyz = _joined([block.xyz for block in blocks], device)
-    widths = _joined([block.footprint for block in blocks], device)
+    xyz = _joined([block.xyz.T for block in blocks], device).T  # (N, 3), one run of memory per coordinate
+    widths = _joined([block.footprint for block in blocks], device)  # (N,)
     point = chosen.winning_points(xyz, widths if footprint else None, views)
     gathered = chosen.gather(blocks, xyz, widths, point, views)
     known = point != NO_POINT
@@ -96,8 +96,8 @@ def splat(
 
 
 def _joined(columns: list[Tensor], device: torch.device) -> Tensor:
-    """One column of some blocks: ``(N, ...)`` on ``device``."""
-    column = columns[0] if len(columns) == 1 else torch.cat(columns)
+    """One column of some blocks, joined along its last axis, on ``device``."""
+    column = columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
     return column.to(device, non_blocking=True)
 
 

@@ -53,12 +53,14 @@ def _tokens(blocks: Sequence[PointBlock], winner: Tensor) -> Tensor:
     """Latent values ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in."""
     if len(blocks) == 1:
         return blocks[0].tokens(winner)
-    ends = torch.tensor([len(block) for block in blocks], device=winner.device).cumsum(0)
-    owner = torch.searchsorted(ends, winner, right=True)  # int64 (M,)
+    winner, order = winner.sort()
+    ends = torch.tensor([len(block) for block in blocks]).cumsum(0)
+    stops = torch.searchsorted(winner, ends.to(winner.device)).tolist()  # of each block among the winners
     like = blocks[0].tokens(slice(0, 0))
     tokens = like.new_empty(len(winner), like.shape[1])
-    for number in owner.unique().tolist():
-        mine = owner == number
-        block = blocks[number]
-        tokens[mine] = block.tokens(winner[mine] - (ends[number] - len(block))).to(tokens.dtype)
+    first = 0  # index of a block's first point
+    for block, start, stop, end in zip(blocks, [0, *stops], stops, ends.tolist(), strict=False):
+        if stop > start:
+            tokens[order[start:stop]] = block.tokens(winner[start:stop] - first).to(tokens.dtype)
+        first = end
     return tokens

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..conventions import MIN_DEPTH, NO_POINT
 from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views, project
 
-TILE = {"cpu": 2**17}  # points x views that are worked on at a time; measured with benchmarks/readout.py
+TILE = {"cpu": 2**18}  # points x views that are worked on at a time; measured with benchmarks/readout.py
 TILE_ELSEWHERE = 2**25
 WRITES = 2**20  # cells that disks are tried on at a time
 REFRESHED = frozenset((0, *(2 * 4**k for k in range(16))))  # tiles after which the farthest winners are found anew
@@ -42,6 +42,10 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     each = views[:, None]
     tile = max(1, TILE.get(xyz.device.type, TILE_ELSEWHERE) // T)
     found, farthest = [], None
+    if footprint is not None and len(xyz) > tile:  # a first look at all places: most disks are then known to be hidden
+        n = torch.arange(0, len(xyz), -(-len(xyz) // tile), device=xyz.device)
+        u, v, z = project(columns[n], each)
+        keys.scatter_reduce_(1, *_compete(*views.cells(u, v), z, n, views.size), "amin")
     for number, start in enumerate(range(0, len(xyz), tile)):
         u, v, z = project(columns[start : start + tile], each)  # (T, M)
         column, row = views.cells(u, v)

@@ -41,10 +41,10 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     T, (h, w) = len(views), views.size
     keys = torch.full((T, h, w), EMPTY, dtype=torch.int64, device=xyz.device)
     if len(xyz):
-        xyz = xyz.contiguous()
-        widths = xyz if footprint is None else footprint.contiguous()
+        columns = xyz.T.contiguous()  # (3, N)
+        widths = columns if footprint is None else footprint.contiguous()
         _reduce[(triton.cdiv(len(xyz), POINTS),)](
-            xyz,
+            columns,
             widths,
             views.packed,
             keys,
@@ -83,11 +83,12 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
     )
     _gather[(triton.cdiv(T * h * w, CELLS),)](
         table.to(xyz.device, non_blocking=True),
-        xyz.contiguous(),
+        xyz.T.contiguous(),
         footprint.contiguous(),
         views.packed,
         point,
         *out,
+        len(xyz),
         len(blocks),
         h,
         w,
@@ -157,9 +158,9 @@ def _reduce(
 ):
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     there = n < n_points
-    x0 = tl.load(xyz + 3 * n, mask=there, other=0.0)
-    x1 = tl.load(xyz + 3 * n + 1, mask=there, other=0.0)
-    x2 = tl.load(xyz + 3 * n + 2, mask=there, other=0.0)
+    x0 = tl.load(xyz + n, mask=there, other=0.0)
+    x1 = tl.load(xyz + n_points + n, mask=there, other=0.0)
+    x2 = tl.load(xyz + 2 * n_points + n, mask=there, other=0.0)
     if FOOTPRINT:
         width = tl.load(footprint + n, mask=there, other=0.0)
     for t in range(T):
@@ -201,6 +202,7 @@ def _gather(
     depths,
     offsets,
     scales,
+    n_points,
     n_blocks,
     h,
     w,
@@ -221,9 +223,9 @@ def _gather(
     n = tl.where(known, n, 0)
     t = tl.where(here, cell // area, 0)
     place = cell - t * area  # in its view
-    x0 = tl.load(xyz + 3 * n)
-    x1 = tl.load(xyz + 3 * n + 1)
-    x2 = tl.load(xyz + 3 * n + 2)
+    x0 = tl.load(xyz + n)
+    x1 = tl.load(xyz + n_points + n)
+    x2 = tl.load(xyz + 2 * n_points + n)
     u, v, z = _project(x0, x1, x2, views, t, T)
     z = tl.where(known, z, 1.0)
     anchor: tl.constexpr = 0.0 if CORNER else 0.5
