@@ -1,68 +1,60 @@
-"""Time the choice of reference frames for one chunk: published rule against what the views really show.
+"""Choosing reference frames for one chunk: sorted voxel sets against Python sets, the published way.
 
-    python benchmarks/references.py [--points 1000000] [--views 500] [--repeats 5]
-
-The memory is what a walk through a room of pillars saw (readout.py); 500 past views of the same walk are the candidates
-and nine views the target. "in view" counts every point in the field of view, hidden or not, as the published code does;
-"shown" counts only points that win a token of the 44 x 80 grid. Both in one run, taking turns. Writes
-``benchmarks/results/<machine>-references.json`` and prints a table.
+The memory is what a walk through a room of pillars saw; the candidates are past views of the same walk. The published
+code keeps no sets: for each chunk it projects the memory into every candidate and intersects Python sets of voxel
+triples. Ours keeps a sorted tensor per view and projects only the target.
 """
 
-import argparse
-import json
-import statistics
-import time
-
 import torch
-from readout import ROOT, SIZE, VIEWS, machine, remembered, walk
+from common import CHANNELS, Asked, room_points, room_walk, seconds
+from readout import SIZE, VIEWS
 
-from mirage_core import LatentMemory, LatentSpec
-from mirage_core.retrieval import joined, pick_references, seen_voxels
+from mirage_core import Cameras, LatentMemory, LatentSpec
+from mirage_core.conventions import MIN_DEPTH
+from mirage_core.retrieval import MAX_REFERENCES, MIN_OVERLAP, VOXEL, joined, pick_references, seen_voxels
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--views", type=int, default=500)
-    parser.add_argument("--repeats", type=int, default=5)
-    asked = parser.parse_args()
-    block = remembered(asked.points)[: asked.points]
-    memory = LatentMemory(LatentSpec(block.features.shape[1], 16, 4)).insert(block, "append")
-    past, target = walk(asked.views, 4.0), walk(VIEWS, 3.0)
-    grids = {"in view": None, "shown": SIZE}
-    sets = {name: seen_voxels(memory, past, grid=grid) for name, grid in grids.items()}
-    rows: dict[str, dict[str, list[float]]] = {name: {"target": [], "pick": []} for name in grids}
-    picks = {}
-    for _ in range(asked.repeats):
-        for name, grid in grids.items():
-            started = time.perf_counter()
-            of_target = joined(seen_voxels(memory, target, grid=grid))
-            middle = time.perf_counter()
-            picks[name] = pick_references(of_target, sets[name])
-            rows[name]["target"].append(middle - started)
-            rows[name]["pick"].append(time.perf_counter() - middle)
-    about = machine("cpu")
-    result = {"machine": about, "points": len(block), "views": asked.views, "rows": []}
-    print(f"{about['name']}, {about['threads']} threads; {len(block):,} points, {asked.views} past views")
-    for name, times in rows.items():
-        target_ms, pick_ms = (1000 * statistics.median(times[part]) for part in ("target", "pick"))
-        voxels = sum(len(one) for one in sets[name]) / len(sets[name])
-        result["rows"].append(
-            {
-                "rule": name,
-                "target_ms": round(target_ms, 1),
-                "pick_ms": round(pick_ms, 1),
-                "voxels_per_view": round(voxels),
-                "picked": [(one.position, round(one.overlap, 3)) for one in picks[name]],
-            }
-        )
-        print(f"{name:8s} {voxels:8,.0f} voxels a view; target {target_ms:6.0f} ms, pick {pick_ms:6.0f} ms")
-    label = "".join(c if c.isalnum() else "-" for c in about["name"].lower())
-    path = ROOT / "benchmarks" / "results" / f"{'-'.join(filter(None, label.split('-')))}-references.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(path.relative_to(ROOT))
+CASES = ((100_000, 20), (1_000_000, 500))  # points, past views; the second for ours alone: Python sets take minutes
+WITH_SETS = CASES[0]
 
 
-if __name__ == "__main__":
-    torch.manual_seed(0)
-    main()
+def with_python_sets(memory: LatentMemory, past: Cameras, target: Cameras) -> list[int]:
+    """Best candidates by IoU of sets of voxel triples, all of them made anew."""
+    voxels = torch.floor(memory.points.xyz / VOXEL).long()
+
+    def seen(camera: Cameras) -> set:
+        world2cam = torch.linalg.inv(camera.cam2world[0])
+        points = memory.points.xyz @ world2cam[:3, :3].T + world2cam[:3, 3]
+        xy = (points @ camera.K[0].T)[:, :2] / points[:, 2:].clamp(min=MIN_DEPTH)
+        inside = (points[:, 2] >= MIN_DEPTH) & ((xy >= 0) & (xy < 1)).all(dim=1)
+        return set(map(tuple, voxels[inside].tolist()))
+
+    wanted = set().union(*(seen(target[[t]]) for t in range(len(target))))
+    overlaps = []
+    for position in range(len(past)):
+        one = seen(past[[position]])
+        overlaps.append((len(one & wanted) / max(1, len(one | wanted)), -position))
+    best = sorted(overlaps, reverse=True)[:MAX_REFERENCES]
+    return [-position for overlap, position in best if overlap >= MIN_OVERLAP]
+
+
+def run(asked: Asked) -> dict:
+    rows = []
+    for points, views in CASES[:1] if asked.quick else CASES:
+        memory = LatentMemory(LatentSpec(CHANNELS, 16, 4)).insert(room_points(points, SIZE), "append")
+        past, target = room_walk(views, 4.0, SIZE), room_walk(VIEWS, 3.0, SIZE)
+        kept = {name: seen_voxels(memory, past, grid=grid) for name, grid in (("in view", None), ("shown", SIZE))}
+
+        def pick(name, grid, memory=memory, target=target, kept=kept):
+            return pick_references(joined(seen_voxels(memory, target, grid=grid)), kept[name])
+
+        calls = {"in view": lambda pick=pick: pick("in view", None), "shown": lambda pick=pick: pick("shown", SIZE)}
+        row = {"points": points, "views": views}
+        if (points, views) == WITH_SETS:
+            calls["python_sets"] = lambda m=memory, p=past, t=target: with_python_sets(m, p, t)
+            row["same_picks"] = [one.position for one in calls["in view"]()] == calls["python_sets"]()
+        took = seconds(calls, "cpu", 1 if "python_sets" in calls else 3)
+        row |= {f"{name.replace(' ', '_')}_ms": round(1e3 * value, 1) for name, value in took.items()}
+        if "python_sets" in took:
+            row["times_faster"] = round(took["python_sets"] / took["in view"], 1)
+        rows.append(row)
+    return {"rows": rows}

@@ -7,8 +7,9 @@ arXiv 2606.09828. Needs torch, numpy, einops, safetensors and kornia; knows noth
 from .cameras import Cameras
 from .errors import MirageError
 from .geometry import Geometry
+from .keyframes import Keyframe, Keyframes
 from .lifting import lift
-from .memory import Keyframe, LatentMemory, LatentSpec
+from .memory import LatentMemory, LatentSpec
 from .points import PointBlock
 from .readout import Readout, splat
 from .storage import load_memory, save_memory
@@ -19,6 +20,7 @@ __all__ = [
     "Cameras",
     "Geometry",
     "Keyframe",
+    "Keyframes",
     "LatentMemory",
     "LatentSpec",
     "MirageError",

@@ -65,7 +65,8 @@ def cropped(memory: LatentMemory, selection: Selection, keep: bool = True) -> La
             blocks.append(block[left])
     keyframes = memory.keyframes
     if selection.frames is not None:
-        keyframes = tuple(view for view in keyframes if bool(selection.has_frame(view.frame)) == keep)
+        places = [n for n, frame in enumerate(keyframes.frames) if bool(selection.has_frame(frame)) == keep]
+        keyframes = keyframes.chosen(places)
     return replace(memory, blocks=tuple(blocks), keyframes=keyframes)
 
 

@@ -1,6 +1,6 @@
 """The memory: an immutable value made of blocks of points, and the views that wrote them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import torch
@@ -10,6 +10,7 @@ from .cameras import Cameras, check_similarity
 from .compaction import appended, compacted, pruned
 from .errors import MirageError, check_choice, check_number, describe
 from .insertion import fill, refresh
+from .keyframes import Keyframes
 from .points import STORES, PointBlock
 
 POLICIES = ("fill", "append", "refresh")
@@ -43,14 +44,6 @@ class LatentSpec:
         return f"{self.name or 'unnamed'}, {self.channels} channels, {self.spatial} px, {self.temporal} frames"
 
 
-@dataclass(frozen=True, eq=False)
-class Keyframe:
-    """One view that was written to the memory: its camera (one) and latent frame number."""
-
-    camera: Cameras
-    frame: int
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LatentMemory:
     """A persistent spatial memory: an immutable value that shares its blocks with the memories made from it.
@@ -58,18 +51,19 @@ class LatentMemory:
     Attributes:
         spec: the latents it holds.
         blocks: the points; a point's index in the memory counts through the blocks in order.
-        keyframes: the views that were written.
+        keyframes: the views that were written; any sequence of Keyframe is taken.
         store: how features are kept, one of ``STORES``; empty = as the first block's.
     """
 
     spec: LatentSpec
     blocks: tuple[PointBlock, ...] = ()
-    keyframes: tuple[Keyframe, ...] = ()
+    keyframes: Keyframes = field(default_factory=Keyframes)
     store: str = ""
 
     def __post_init__(self):
         if not isinstance(self.spec, LatentSpec):
             raise MirageError(f"LatentMemory: spec must be a LatentSpec; got {describe(self.spec)}.")
+        object.__setattr__(self, "keyframes", Keyframes.of(self.keyframes))
         if self.store:
             check_choice("LatentMemory", "store", self.store, STORES)
         for block in self.blocks:
@@ -181,8 +175,10 @@ class LatentMemory:
             xyz = scale * block.xyz @ rotation.to(block.xyz).T + translation.to(block.xyz)
             return replace(block, xyz=xyz, footprint=scale * block.footprint)
 
-        keyframes = (replace(k, camera=k.camera.transformed(scale, rotation, translation)) for k in self.keyframes)
-        return replace(self, blocks=tuple(moved(b) for b in self.blocks), keyframes=tuple(keyframes))
+        keyframes = self.keyframes
+        if keyframes:
+            keyframes = replace(keyframes, cameras=keyframes.cameras.transformed(scale, rotation, translation))
+        return replace(self, blocks=tuple(moved(b) for b in self.blocks), keyframes=keyframes)
 
     def compact(self, voxel: float) -> "LatentMemory":
         """Keep one point per voxel, the one seen finest (smallest footprint, then lowest index), in Morton order.
@@ -224,11 +220,11 @@ class LatentMemory:
             )
 
 
-def _keyframes(block: PointBlock, cameras: Cameras | None) -> tuple[Keyframe, ...]:
+def _keyframes(block: PointBlock, cameras: Cameras | None) -> Keyframes:
     if cameras is None:
-        return ()
+        return Keyframes()
     frames = range(len(cameras))
     if block.source is not None:
         numbers = dict(zip(block.source.view.tolist(), block.frame.tolist(), strict=True))
         frames = [numbers.get(view, view) for view in frames]
-    return tuple(Keyframe(cameras[view], int(frame)) for view, frame in enumerate(frames))
+    return Keyframes(cameras.host, tuple(int(frame) for frame in frames))

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .cameras import Cameras
 from .errors import MirageError, check_shape, describe
-from .memory import Keyframe, LatentMemory, LatentSpec
+from .keyframes import Keyframes
+from .memory import LatentMemory, LatentSpec
 from .points import PointBlock
 
 FORMAT = "mirage-latent-memory"
@@ -49,10 +50,10 @@ def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
         for name, column in block.columns.items()
     }
     if memory.keyframes:
-        cameras = Cameras.concatenated([keyframe.camera for keyframe in memory.keyframes])
+        cameras = memory.keyframes.cameras
         tensors["keyframe.cam2world"] = cameras.cam2world.cpu().contiguous()
         tensors["keyframe.K"] = cameras.K.cpu().contiguous()
-        tensors["keyframe.frame"] = torch.tensor([keyframe.frame for keyframe in memory.keyframes])
+        tensors["keyframe.frame"] = torch.tensor(memory.keyframes.frames)
     spec = memory.spec
     fields = {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
     return tensors, {"spec": json.dumps(fields), "blocks": str(len(memory.blocks)), "store": memory.store}
@@ -150,11 +151,10 @@ def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Ten
     try:
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
-        keyframes = ()
+        keyframes = Keyframes()
         if "keyframe.frame" in tensors:
             cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
-            numbers = tensors["keyframe.frame"].tolist()
-            keyframes = tuple(Keyframe(cameras[i], number) for i, number in enumerate(numbers))
+            keyframes = Keyframes(cameras, tuple(tensors["keyframe.frame"].tolist()))
         return LatentMemory(spec, tuple(blocks), keyframes, header.get("store", ""))
     except (KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
         raise MirageError(f"{who}: {name} must hold a consistent memory; {error}.") from error

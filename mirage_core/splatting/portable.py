@@ -18,6 +18,7 @@ from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views, project
 
 TILE = {"cpu": 2**18}  # points x views that are worked on at a time; measured with benchmarks/readout.py
 TILE_ELSEWHERE = 2**25
+VIEWS = 32  # that are worked on at a time
 WRITES = 2**20  # cells that disks are tried on at a time
 REFRESHED = frozenset((0, *(2 * 4**k for k in range(16))))  # tiles after which the farthest winners are found anew
 EMPTY = torch.iinfo(torch.int64).max
@@ -35,6 +36,9 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
         xyz: ``(N, 3)`` world frame.
         footprint: ``(N,)`` world widths of the tokens; None = every point covers the one cell it falls into.
     """
+    if len(views) > VIEWS:  # a tile of few points would know too little of what is near
+        groups = (views[slice(first, first + VIEWS),] for first in range(0, len(views), VIEWS))
+        return torch.cat([winning_points(xyz, footprint, group) for group in groups])
     T, (h, w) = len(views), views.size
     # (T, h w + 1): the last key of a view takes what misses it
     keys = torch.full((T, h * w + 1), EMPTY, dtype=torch.int64, device=xyz.device)

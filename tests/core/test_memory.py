@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, PointBlock, lift, splat
+from mirage_core import (
+    Cameras,
+    Geometry,
+    Keyframe,
+    Keyframes,
+    LatentMemory,
+    LatentSpec,
+    MirageError,
+    PointBlock,
+    lift,
+    splat,
+)
 
 SPEC = LatentSpec(channels=3, spatial=4, temporal=4, name="test")
 SIZE = (3, 5)  # tokens
@@ -98,6 +109,18 @@ def test_a_moved_world_looks_the_same_to_cameras_that_move_with_it():
     assert torch.equal(before.point, after.point) and torch.equal(before.scale, after.scale)
     torch.testing.assert_close(after.depth, 2 * before.depth)
     torch.testing.assert_close(moved.keyframes[1].camera.cam2world, cameras[1].cam2world)
+
+
+def test_keyframes_are_a_sequence_that_any_keyframes_make():
+    cameras = at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (2.0, 0.0, 0.0))
+    memory = LatentMemory(SPEC, keyframes=[Keyframe(cameras[[view]], 4 * view) for view in range(3)])
+    assert [view.frame for view in memory.keyframes] == [0, 4, 8] and len(memory.keyframes[-1].camera) == 1
+    torch.testing.assert_close(memory.keyframes[-1].camera.centers, cameras.centers[2:])
+    assert [view.frame for view in memory.keyframes.chosen([2, 0])] == [8, 0] and not memory.keyframes.chosen([])
+    with pytest.raises(IndexError):
+        memory.keyframes[3]
+    with pytest.raises(MirageError, match="one number per camera, 3; got 2"):
+        Keyframes(cameras, (0, 1))
 
 
 def test_a_merged_memory_holds_both_and_keeps_the_name_it_knows():

@@ -67,6 +67,13 @@ def test_the_same_points_win_when_there_are_more_views_than_a_tile_holds(walk, m
     assert torch.equal(portable.winning_points(xyz, share, views), reference.winning_points(xyz, share, views))
 
 
+def test_the_same_points_win_when_views_are_taken_in_groups(walk, monkeypatch):
+    xyz, share = cloud(40, seed=6)
+    views = Views.of(walk, (3, 5), "center")
+    monkeypatch.setattr(portable, "VIEWS", 3)
+    assert torch.equal(portable.winning_points(xyz, share, views), reference.winning_points(xyz, share, views))
+
+
 @pytest.mark.parametrize("token_anchor", ["center", "corner"])
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_the_same_points_win_on_and_around_the_border_of_the_grid(widths, token_anchor):
