@@ -161,6 +161,19 @@ class Cameras:
         cam2world[:, :3, 3] = scale * self.centers @ rotation.to(cam2world).T + translation.to(cam2world)
         return Cameras(cam2world, self.K)
 
+    def moved_to(self, start: "Cameras") -> "Cameras":
+        """The whole path moved rigidly so that its first camera stands where ``start``, a single one, does."""
+        local = self.relative_to(self[0])
+        if len(start) != 1:
+            raise MirageError(f"Cameras.moved_to: start must be one camera; got {len(start)}.")
+        return local.transformed(rotation=start.cam2world[0, :3, :3], translation=start.centers[0])
+
+    def resampled(self, frames: int) -> "Cameras":
+        """As many cameras as asked for, evenly spread over the path from the first to the last."""
+        if not isinstance(frames, int) or frames < 1:
+            raise MirageError(f"Cameras.resampled: frames must be a whole number of at least 1; got {frames!r}.")
+        return self.interpolated(torch.linspace(0.0, len(self) - 1, frames))
+
     def interpolated(self, times: Tensor) -> "Cameras":
         """Cameras at fractional view numbers.
 

@@ -29,10 +29,10 @@ class LatentSpec:
     name: str = ""
 
     def __post_init__(self):
-        for field in ("channels", "spatial", "temporal"):
-            value = getattr(self, field)
+        for name in ("channels", "spatial", "temporal"):
+            value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise MirageError(f"LatentSpec: {field} must be a whole number of at least 1; got {value!r}.")
+                raise MirageError(f"LatentSpec: {name} must be a whole number of at least 1; got {value!r}.")
         if not isinstance(self.name, str):
             raise MirageError(f"LatentSpec: name must be text; got {describe(self.name)}.")
 

@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .align import AlignGeometry
 from .branch import LoadMirageBranch, LoadMirageLora
+from .camera_files import LoadCameraPath, SaveCameraPath
 from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
 from .codec import PatchCodecVae
@@ -24,6 +25,8 @@ NODES: list[type[io.ComfyNode]] = [
     LatentMemoryCache,
     CameraPath,
     CameraRange,
+    LoadCameraPath,
+    SaveCameraPath,
     WarpLatents,
     MemorySampler,
     ApplyMemory,

@@ -5,7 +5,7 @@ import json
 from comfy_api.latest import io
 
 from ..mirage_core import LatentMemory, load_memory, save_memory
-from .host.folders import fingerprint, memory_files, new_memory_path, readable_path, writes_metadata
+from .host.folders import fingerprint, memory_files, new_path, readable_path, writes_metadata
 from .types import MEMORY, MemorySocket
 
 
@@ -31,7 +31,7 @@ class SaveLatentMemory(io.ComfyNode):
 
     @classmethod
     def execute(cls, memory: LatentMemory, filename_prefix: str) -> io.NodeOutput:
-        path, name = new_memory_path(filename_prefix)
+        path, name = new_path(filename_prefix)
         notes = {}
         if writes_metadata() and cls.hidden is not None:
             notes = {"prompt": json.dumps(cls.hidden.prompt), "extra_pnginfo": json.dumps(cls.hidden.extra_pnginfo)}

@@ -8,35 +8,47 @@ from comfy.cli_args import args
 from ...mirage_core import MirageError
 
 SUFFIX = ".safetensors"
+CAMERA_SUFFIXES = (".json", ".txt", ".npz", ".bin")
 
 
 def memory_files() -> list[str]:
     """All .safetensors files of the input folder, and those of the output folder marked ``[output]``."""
+    return _files((SUFFIX,))
+
+
+def camera_files() -> list[str]:
+    """All files that may hold a camera path, named likewise."""
+    return _files(CAMERA_SUFFIXES)
+
+
+def _files(suffixes: tuple[str, ...]) -> list[str]:
     found = []
     for folder, mark in ((folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), " [output]")):
         root = Path(folder)
-        found += [f"{path.relative_to(root).as_posix()}{mark}" for path in sorted(root.rglob(f"*{SUFFIX}"))]
+        inside = sorted(path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+        found += [f"{path.relative_to(root).as_posix()}{mark}" for path in inside]
     return found
 
 
-def readable_path(name: str) -> Path:
-    """The file behind a name from ``memory_files``.
+def readable_path(name: str, suffixes: tuple[str, ...] = (SUFFIX,)) -> Path:
+    """The file behind a name from ``memory_files``, or from ``camera_files`` with their suffixes.
 
     Raises:
-        MirageError: it is not a .safetensors file of the input, output or temp folder.
+        MirageError: it is not a file of such a kind in the input, output or temp folder.
     """
     relative, root = folder_paths.annotated_filepath(name)
     root = Path(root or folder_paths.get_input_directory()).resolve()
     path = (root / relative).resolve()
     if not path.is_relative_to(root):
         raise MirageError(f"file: must lie in the input or output folder; got {name!r}, which leads outside.")
-    if path.suffix != SUFFIX or not path.is_file():
-        raise MirageError(f"file: must be a {SUFFIX} file of the input or output folder; {name!r} is not there.")
+    if path.suffix.lower() not in suffixes or not path.is_file():
+        kinds = ", ".join(suffixes)
+        raise MirageError(f"file: must be a {kinds} file of the input or output folder; {name!r} is not there.")
     return path
 
 
-def new_memory_path(prefix: str) -> tuple[Path, str]:
-    """A file name that is still free under the output folder, and the name that ``readable_path`` takes for it.
+def new_path(prefix: str, suffix: str = SUFFIX) -> tuple[Path, str]:
+    """A name that is still free under the output folder, and the name that ``readable_path`` takes for it.
 
     Raises:
         MirageError: the prefix leads outside the output folder.
@@ -45,13 +57,13 @@ def new_memory_path(prefix: str) -> tuple[Path, str]:
     if not (output / prefix).resolve().is_relative_to(output) or not Path(prefix).name:
         raise MirageError(f"filename_prefix: must name a file inside the output folder; got {prefix!r}.")
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(output))
-    file = f"{name}_{counter:05}_{SUFFIX}"
+    file = f"{name}_{counter:05}_{suffix}"
     return Path(folder) / file, f"{(Path(subfolder) / file).as_posix()} [output]"
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: str, suffixes: tuple[str, ...] = (SUFFIX,)) -> str:
     """Changes when the file does."""
-    state = readable_path(name).stat()
+    state = readable_path(name, suffixes).stat()
     return f"{state.st_mtime_ns}:{state.st_size}"
 
 

@@ -1,6 +1,7 @@
 """The nodes in a real ComfyUI server."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from comfy_server import ComfyError
 from contact_sheet import read_frames
 from safetensors.torch import load_file
 from workflow_to_prompt import workflow_to_prompt
+
+from mirage_core.camera_files import read_cameras
 
 ROOT = Path(__file__).parent.parent.parent
 NODES = {
@@ -29,6 +32,8 @@ NODES = {
     "Mirage_LoopClosure": "Loop Closure",
     "Mirage_AlignGeometry": "Align Geometry to Memory",
     "Mirage_CameraRange": "Camera Range",
+    "Mirage_LoadCameraPath": "Load Camera Path",
+    "Mirage_SaveCameraPath": "Save Camera Path",
     "Mirage_CropMemory": "Crop Memory",
     "Mirage_MergeMemories": "Merge Memories",
     "Mirage_MemoryInfo": "Memory Info",
@@ -388,4 +393,52 @@ def test_bad_wiring_is_told_in_words(server, change, message):
         merged = {**prompt[node]["inputs"], **inputs}
         prompt[node] = call(prompt[node]["class_type"], **{k: v for k, v in merged.items() if v is not None})
     with pytest.raises(ComfyError, match=message):
+        server.run(prompt)
+
+
+@pytest.mark.parametrize("format", ["mirage", "realestate10k", "nerfstudio", "colmap", "published"])
+def test_a_saved_path_is_loaded_and_walked_like_the_path_itself(server, format):
+    prompt = {**remember(), "path": path(["lift", 1], frames=9)}
+    prompt["save"] = call(
+        "Mirage_SaveCameraPath",
+        cameras=["path", 0],
+        format=format,
+        width=WIDTH,
+        height=HEIGHT,
+        filename_prefix=f"cameras/{format}",
+    )
+    (line,) = server.run(prompt)["outputs"]["save"]["text"]
+    prompt["load"] = call("Mirage_LoadCameraPath", file=line.split(":")[0], format="auto", frames=0, scale=1)
+    del prompt["save"]
+    kept = [
+        run_and_keep(server, prompt, f"{name}_{format}", cameras=[name, 0])["cam2world"] for name in ("path", "load")
+    ]
+    torch.testing.assert_close(*kept, atol=1e-5, rtol=0)
+
+
+def test_a_loaded_path_begins_at_the_picture_and_has_the_length_asked_for(server):
+    shutil.copy(Path(__file__).parents[1] / "data/trajectories/realestate10k.txt", server.base / "input" / "house.txt")
+    prompt = remember()
+    prompt["load"] = call(
+        "Mirage_LoadCameraPath",
+        file="house.txt",
+        format="auto",
+        frames=9,
+        scale=0.5,
+        geometry=["lift", 1],
+        lens="of the picture",
+    )
+    cam2world = run_and_keep(server, prompt, "house", cameras=["load", 0])["cam2world"]
+    assert len(cam2world) == 9
+    torch.testing.assert_close(cam2world[0], torch.eye(4), atol=1e-5, rtol=0)
+    read = read_cameras(server.base / "input" / "house.txt").cameras
+    way = (read.centers[-1] - read.centers[0]).norm()
+    torch.testing.assert_close(cam2world[-1, :3, 3].norm(), 0.5 * way, rtol=1e-4, atol=0)
+
+
+def test_a_camera_file_that_is_none_is_refused_in_words(server):
+    (server.base / "input" / "notes.txt").write_text("buy milk\n")
+    prompt = {"load": call("Mirage_LoadCameraPath", file="notes.txt", format="auto", frames=0, scale=1)}
+    prompt["show"] = call("PreviewAny", source=["load", 1])
+    with pytest.raises(ComfyError, match=r"notes\.txt must be of a known format"):
         server.run(prompt)

@@ -1,0 +1,73 @@
+"""Kubric metadata.json: positions and quaternions (w first) of a Blender camera, focal length and sensor width.
+
+cam2world, OpenGL axes (y up, z backward), the world's z is up.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MirageError
+from .colmap import matrix_to_quaternion
+from .json_file import entry, load
+from .parsed import (
+    FLIP,
+    Parsed,
+    ReadOptions,
+    Written,
+    check_quaternions,
+    intrinsics,
+    oriented,
+    pose,
+    quaternion_to_matrix,
+)
+
+TITLE = "Kubric metadata.json"
+SUFFIX = ".json"
+SENSOR = 32.0  # millimetres, Kubric's own default
+
+
+def fits(path: Path) -> bool:
+    data = path.read_bytes() if path.suffix.lower() == SUFFIX else b""
+    return b'"quaternions"' in data and b'"camera"' in data
+
+
+def read(path: Path, options: ReadOptions) -> Parsed:
+    data = load(path)
+    camera = entry(data, "camera", dict, path.name)
+    about = data.get("metadata", data)
+    size = options.image_size
+    if size is None and "resolution" in about:
+        width, height = about["resolution"]
+        size = (int(height), int(width))
+    if size is None:
+        raise MirageError(f"{path.name}: must state metadata.resolution; it does not. Set image_size.")
+    try:
+        positions = np.array(camera["positions"], dtype=np.float64).reshape(-1, 3)
+        quaternions = np.array(camera["quaternions"], dtype=np.float64).reshape(-1, 4)
+        focal = camera["focal_length"] / camera["sensor_width"]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise MirageError(
+            f"{path.name}: camera must hold positions, quaternions, focal_length and sensor_width; {error}."
+        ) from error
+    if len(positions) != len(quaternions):
+        raise MirageError(
+            f"{path.name}: positions and quaternions must be as many; got {len(positions)} and {len(quaternions)}."
+        )
+    matrices = pose(quaternion_to_matrix(check_quaternions(quaternions, path.name)), positions)
+    K = np.tile(intrinsics(focal, focal * size[1] / size[0], 0.5, 0.5), (len(matrices), 1, 1))
+    notes = ["cam2world as position and quaternion (w first), OpenGL axes (y up, z backward)", "the world's z is up"]
+    return Parsed(oriented(matrices, options, False, path.name) @ FLIP, K, notes, size)
+
+
+def write(path: Path, written: Written) -> None:
+    (H, W), matrices = written.image_size, written.cam2world @ FLIP
+    camera = {
+        "focal_length": float(written.K[0, 0, 0]) * SENSOR,
+        "sensor_width": SENSOR,
+        "positions": matrices[:, :3, 3].tolist(),
+        "quaternions": [matrix_to_quaternion(m[:3, :3]).tolist() for m in matrices],
+    }
+    about = {"resolution": [W, H], "num_frames": len(matrices)}
+    path.write_text(json.dumps({"metadata": about, "camera": camera}, indent=1), encoding="utf-8")

@@ -1,0 +1,45 @@
+"""The pack's own JSON: cam2world and normalised K as numbers, nothing left to guess."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MirageError
+from .json_file import load
+from .parsed import Parsed, ReadOptions, Written, oriented
+
+TITLE = "camera path JSON of this pack"
+SUFFIX = ".json"
+FORMAT, VERSION = "mirage-camera-path", 1
+
+
+def fits(path: Path) -> bool:
+    return path.suffix.lower() == SUFFIX and FORMAT.encode() in path.read_bytes()[:4096]
+
+
+def read(path: Path, options: ReadOptions) -> Parsed:
+    data = load(path)
+    version = data.get("version")
+    if data.get("format") != FORMAT or not isinstance(version, int):
+        raise MirageError(
+            f"{path.name}: format must be {FORMAT!r} with a version; got {data.get('format')!r}, {version!r}."
+        )
+    if version > VERSION:
+        raise MirageError(f"{path.name} was written as version {version}; this pack reads up to {VERSION}. Update it.")
+    try:
+        matrices = np.array([one["cam2world"] for one in data["cameras"]], dtype=np.float64).reshape(-1, 4, 4)
+        K = np.array([one["K"] for one in data["cameras"]], dtype=np.float64).reshape(-1, 3, 3)
+        H, W = data["image_size"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise MirageError(f"{path.name}: must hold image_size and cameras of cam2world and K; {error}.") from error
+    notes = ["cam2world matrices, OpenCV axes", "K normalised by the picture's size", "scene units"]
+    return Parsed(oriented(matrices, options, False, path.name), K, notes, options.image_size or (int(H), int(W)))
+
+
+def write(path: Path, written: Written) -> None:
+    cameras = [
+        {"cam2world": matrix.tolist(), "K": K.tolist()} for matrix, K in zip(written.cam2world, written.K, strict=True)
+    ]
+    data = {"format": FORMAT, "version": VERSION, "image_size": list(written.image_size), "cameras": cameras}
+    path.write_text(json.dumps(data, indent=1), encoding="utf-8")

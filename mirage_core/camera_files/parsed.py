@@ -1,0 +1,185 @@
+"""What every reader of a camera file returns and every writer is given, and the changes of axes between them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..cameras import Cameras
+from ..errors import MirageError
+
+FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL camera axes (x right, y up, z backward) to OpenCV, and back
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say, or says wrongly.
+
+    Attributes:
+        image_size: ``(H, W)`` pixels of the picture that K belongs to; None = as the file says.
+        field_of_view: horizontal, degrees, for files without intrinsics; None = they are refused.
+        camera: which one, of a file that holds several; empty = the first.
+        invert: the file's matrices are the inverse of what its format says (world2cam for cam2world, or the reverse).
+        transpose: the file's matrices are transposed.
+        scene_depth: scene units from the start camera to the point it turns about, for paths in spherical coordinates.
+    """
+
+    image_size: tuple[int, int] | None = None
+    field_of_view: float | None = None
+    camera: str = ""
+    invert: bool = False
+    transpose: bool = False
+    scene_depth: float = 1.0
+
+
+@dataclass
+class Parsed:
+    """A path as a reader found it.
+
+    Attributes:
+        cam2world: float64 ``(T, 4, 4)``, OpenCV axes.
+        K: float64 ``(T, 3, 3)`` normalised; None = the file has none.
+        notes: what the format says about itself, in words: axes, direction of the matrices, units.
+        image_size: ``(H, W)``, None where the file does not say.
+        aspect: width over height, for files that say only this.
+    """
+
+    cam2world: np.ndarray
+    K: np.ndarray | None
+    notes: list[str] = field(default_factory=list)
+    image_size: tuple[int, int] | None = None
+    aspect: float | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A path for a writer: cameras as float64 numbers, and the picture's size in pixels."""
+
+    cameras: Cameras
+    image_size: tuple[int, int]
+
+    @property
+    def cam2world(self) -> np.ndarray:
+        return self.cameras.cam2world.double().cpu().numpy()
+
+    @property
+    def world2cam(self) -> np.ndarray:
+        return np.linalg.inv(self.cam2world)
+
+    @property
+    def K(self) -> np.ndarray:
+        """``(T, 3, 3)`` normalised."""
+        return self.cameras.K.double().cpu().numpy()
+
+    @property
+    def K_pixels(self) -> np.ndarray:
+        H, W = self.image_size
+        return self.K * np.array([W, H, 1.0])[:, None]
+
+
+def oriented(matrices: np.ndarray, options: ReadOptions, world2cam: bool, name: str) -> np.ndarray:
+    """Matrices of a file as cam2world, ``(T, 4, 4)``.
+
+    Args:
+        matrices: ``(T, 4, 4)``, or ``(T, 3, 4)``.
+        world2cam: what the format says they are.
+    """
+    matrices = np.asarray(matrices, dtype=np.float64)
+    if len(matrices) == 0:
+        raise MirageError(f"{name}: must hold at least one camera; it holds none.")
+    if not np.isfinite(matrices).all():
+        raise MirageError(
+            f"{name}: matrices must be finite; frame {int(np.argwhere(~np.isfinite(matrices))[0, 0])} is not."
+        )
+    if options.transpose:
+        matrices = matrices.transpose(0, 2, 1)
+    if matrices.shape[1] == 3:
+        matrices = np.concatenate([matrices, np.tile([[[0.0, 0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], axis=1)
+    _check_not_transposed(matrices, name)
+    if world2cam != options.invert:
+        determinants = np.linalg.det(matrices[:, :3, :3])
+        if (np.abs(determinants) < 1e-12).any():
+            raise MirageError(
+                f"{name}: matrices must be invertible; frame {int(np.abs(determinants).argmin())} is not."
+            )
+        matrices = np.linalg.inv(matrices)
+    return matrices
+
+
+def _check_not_transposed(matrices: np.ndarray, name: str) -> None:
+    last_row, last_column = matrices[:, 3], matrices[:, :3, 3]
+    if np.abs(last_row - [0, 0, 0, 1]).max() > 1e-3:
+        hint = " They look transposed: set transpose." if np.abs(last_column).max() < 1e-6 else ""
+        raise MirageError(f"{name}: the last row of every matrix must be 0 0 0 1; got {last_row[0].tolist()}.{hint}")
+
+
+def normalised(K: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """K in continuous pixels ``(..., 3, 3)`` of a picture ``(H, W)`` to normalised."""
+    H, W = image_size
+    return np.asarray(K, dtype=np.float64) / np.array([W, H, 1.0])[:, None]
+
+
+def intrinsics(fx, fy, cx, cy) -> np.ndarray:
+    """``(..., 3, 3)`` of four numbers or arrays of one shape."""
+    fx, fy, cx, cy = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (fx, fy, cx, cy)))
+    K = np.zeros((*fx.shape, 3, 3))
+    K[..., 0, 0], K[..., 1, 1], K[..., 0, 2], K[..., 1, 2], K[..., 2, 2] = fx, fy, cx, cy, 1.0
+    return K
+
+
+def from_vertical_fov(degrees, aspect) -> np.ndarray:
+    """Normalised K ``(..., 3, 3)`` of a vertical field of view and width over height, centred, square pixels."""
+    fy = 0.5 / np.tan(np.radians(np.asarray(degrees, dtype=np.float64)) / 2)
+    return intrinsics(fy / aspect, fy, 0.5, 0.5)
+
+
+def vertical_fov(K: np.ndarray) -> np.ndarray:
+    """Degrees ``(T,)`` of normalised K ``(T, 3, 3)``."""
+    return np.degrees(2 * np.arctan(0.5 / K[:, 1, 1]))
+
+
+def quaternion_to_matrix(wxyz: np.ndarray) -> np.ndarray:
+    """Rotations ``(T, 3, 3)`` of quaternions ``(T, 4)``, w first; they are normalised."""
+    w, x, y, z = (wxyz / np.linalg.norm(wxyz, axis=1, keepdims=True)).T
+    return np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=1),
+            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], axis=1),
+            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=1),
+        ],
+        axis=1,
+    )
+
+
+def check_quaternions(wxyz: np.ndarray, name: str) -> np.ndarray:
+    """Return quaternions ``(T, 4)`` if all are of length 1 to a few percent."""
+    lengths = np.linalg.norm(wxyz, axis=1)
+    if (np.abs(lengths - 1) > 0.05).any():
+        worst = int(np.abs(lengths - 1).argmax())
+        raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
+    return wxyz
+
+
+def pose(rotation: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """``(T, 4, 4)`` of rotations ``(T, 3, 3)`` and positions ``(T, 3)``."""
+    matrices = np.tile(np.eye(4), (len(rotation), 1, 1))
+    matrices[:, :3, :3], matrices[:, :3, 3] = rotation, center
+    return matrices
+
+
+def numbers(text: str, count: int, where: str) -> list[float]:
+    """Exactly ``count`` numbers of a line."""
+    try:
+        found = [float(word) for word in text.split()]
+    except ValueError as error:
+        raise MirageError(f"{where}: must hold {count} numbers; {error}.") from error
+    if len(found) != count:
+        raise MirageError(f"{where}: must hold {count} numbers; got {len(found)}.")
+    return found
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MirageError(f"{path.name}: must be a text file; it holds bytes that are no UTF-8.") from error

@@ -1,0 +1,44 @@
+"""RealEstate10K and CameraCtrl text files.
+
+A first line that is no row (the video's address), then a row per frame: timestamp in microseconds, fx fy cx cy
+normalised by width and height, two zeros, and the 3 x 4 world2cam matrix, row by row. OpenCV axes.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from .parsed import Parsed, ReadOptions, Written, intrinsics, numbers, oriented, read_text
+
+TITLE = "RealEstate10K / CameraCtrl text"
+SUFFIX = ".txt"
+COLUMNS = 19
+MICROSECONDS = 1_000_000 / 30
+
+
+def fits(path: Path) -> bool:
+    if path.suffix.lower() != SUFFIX:
+        return False
+    lines = [line for line in path.read_bytes()[:4096].decode("utf-8", "replace").splitlines() if line.strip()]
+    return any(len(line.split()) == COLUMNS for line in lines[:2])
+
+
+def read(path: Path, options: ReadOptions) -> Parsed:
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    first = 0 if lines and len(lines[0].split()) == COLUMNS else 1
+    rows = [numbers(line, COLUMNS, f"{path.name}, row {n + 1}") for n, line in enumerate(lines[first:])]
+    table = np.array(rows).reshape(-1, COLUMNS)
+    matrices = table[:, 7:].reshape(-1, 3, 4)
+    return Parsed(
+        cam2world=oriented(matrices, options, world2cam=True, name=path.name),
+        K=intrinsics(*table[:, 1:5].T),
+        notes=["world2cam matrices, OpenCV axes", "K normalised by the picture's size", "units of a reconstruction"],
+    )
+
+
+def write(path: Path, written: Written) -> None:
+    rows = []
+    for n, (K, matrix) in enumerate(zip(written.K, written.world2cam, strict=True)):
+        values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], 0.0, 0.0, *matrix[:3].flatten()]
+        rows.append(f"{round(n * MICROSECONDS)} " + " ".join(f"{value:.9f}" for value in values))
+    path.write_text("\n".join(["https://", *rows]) + "\n", encoding="utf-8")

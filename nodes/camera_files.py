@@ -1,0 +1,168 @@
+"""Camera paths from files and to files."""
+
+from comfy_api.latest import io
+
+from ..mirage_core import Cameras, Geometry, MirageError
+from ..mirage_core.camera_files import AUTO, FORMATS, WRITABLE, CameraFile, ReadOptions, read_cameras, write_cameras
+from .host.folders import CAMERA_SUFFIXES, camera_files, fingerprint, new_path, readable_path
+from .types import CAMERA, CamerasSocket, GeometrySocket
+
+TITLES = "; ".join(f"{name}: {module.TITLE}" for name, module in FORMATS.items())
+
+
+class LoadCameraPath(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_LoadCameraPath",
+            display_name="Load Camera Path",
+            category=CAMERA,
+            description="Reads a camera path of another tool, and says in words what it found.",
+            search_aliases=[
+                "import cameras",
+                "trajectory",
+                "colmap",
+                "nerfstudio",
+                "realestate10k",
+                "cameractrl",
+                "mirage",
+            ],
+            inputs=[
+                io.Combo.Input("file", options=camera_files(), tooltip="A file of the input or output folder."),
+                io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {TITLES}."),
+                io.Int.Input(
+                    "frames",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="Length in video frames, by interpolation along the path. 0 = as many as the file has.",
+                ),
+                io.Float.Input(
+                    "scale",
+                    default=1.0,
+                    min=0.000001,
+                    max=1000000.0,
+                    step=0.01,
+                    tooltip="Times all distances: files of a reconstruction have units of their own.",
+                ),
+                GeometrySocket.Input(
+                    "geometry",
+                    optional=True,
+                    tooltip="The start picture: the path is moved to begin at its camera. None: as in the file.",
+                ),
+                io.Combo.Input(
+                    "lens",
+                    options=["of the file", "of the picture"],
+                    optional=True,
+                    advanced=True,
+                    tooltip="Whose field of view the cameras have, where geometry is connected.",
+                ),
+                io.Float.Input(
+                    "field_of_view",
+                    default=50.0,
+                    min=1.0,
+                    max=179.0,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Horizontal, degrees, for formats without intrinsics.",
+                ),
+                io.String.Input(
+                    "camera",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Which one, of several. Empty: the first.",
+                ),
+                io.Boolean.Input(
+                    "invert",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="cam2world and world2cam are swapped.",
+                ),
+                io.Boolean.Input(
+                    "transpose", default=False, optional=True, advanced=True, tooltip="The matrices are transposed."
+                ),
+            ],
+            outputs=[
+                CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame."),
+                io.String.Output(display_name="report", tooltip="What was found; connect Preview as Text."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        try:
+            readable_path(file, CAMERA_SUFFIXES)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str, **others) -> str:
+        return fingerprint(file, CAMERA_SUFFIXES)
+
+    @classmethod
+    def execute(
+        cls,
+        file: str,
+        format: str,
+        frames: int,
+        scale: float,
+        geometry: Geometry | None = None,
+        lens: str = "of the file",
+        field_of_view: float = 50.0,
+        camera: str = "",
+        invert: bool = False,
+        transpose: bool = False,
+    ) -> io.NodeOutput:
+        depth = geometry.median_depth if geometry is not None else 1.0
+        options = ReadOptions(None, field_of_view, camera, invert, transpose, scene_depth=depth)
+        found = read_cameras(readable_path(file, CAMERA_SUFFIXES), format, options)
+        cameras = _resampled(found, frames).transformed(scale=scale)
+        if geometry is not None:
+            cameras = cameras.moved_to(geometry.cameras[0])
+            if lens == "of the picture":
+                cameras = Cameras(cameras.cam2world, geometry.cameras.K[:1])
+        return io.NodeOutput(cameras, found.report, ui={"text": [found.report]})
+
+
+def _resampled(found: CameraFile, frames: int) -> Cameras:
+    if frames in (0, len(found.cameras)):
+        return found.cameras
+    if len(found.cameras) == 1:
+        raise MirageError(f"frames: a single camera is no path; got {frames}. Set frames to 0.")
+    return found.cameras.resampled(frames)
+
+
+class SaveCameraPath(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_SaveCameraPath",
+            display_name="Save Camera Path",
+            category=CAMERA,
+            description="Writes a camera path to the output folder, for another tool or for Load Camera Path.",
+            search_aliases=["export cameras", "trajectory", "colmap", "nerfstudio", "mirage"],
+            inputs=[
+                CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
+                io.Combo.Input("format", options=list(WRITABLE), tooltip=f"mirage keeps everything. {TITLES}."),
+                io.Int.Input(
+                    "width", default=1280, min=1, max=16384, tooltip="Pixels of the picture; most formats name them."
+                ),
+                io.Int.Input("height", default=704, min=1, max=16384, tooltip="Pixels, likewise."),
+                io.String.Input(
+                    "filename_prefix", default="mirage/cameras", tooltip="Folder and name in the output folder."
+                ),
+            ],
+            outputs=[io.String.Output(display_name="file", tooltip="As Load Camera Path takes it.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, cameras: Cameras, format: str, width: int, height: int, filename_prefix: str) -> io.NodeOutput:
+        path, name = new_path(filename_prefix, FORMATS[format].SUFFIX)
+        write_cameras(cameras, path, format, (height, width))
+        if path.is_dir():
+            name = name.replace(" [output]", "/images.txt [output]")
+        return io.NodeOutput(name, ui={"text": [f"{name}: {len(cameras)} cameras, {FORMATS[format].TITLE}"]})
