@@ -13,6 +13,7 @@ from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
+from .preview import PreviewWalk
 from .sampler import ApplyMemory, MemorySampler
 from .walk import SceneWalk, WalkPrompt
 from .warp import WarpLatents
@@ -27,6 +28,7 @@ NODES: list[type[io.ComfyNode]] = [
     CameraRange,
     LoadCameraPath,
     SaveCameraPath,
+    PreviewWalk,
     WarpLatents,
     MemorySampler,
     ApplyMemory,

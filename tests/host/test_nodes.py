@@ -34,6 +34,7 @@ NODES = {
     "Mirage_CameraRange": "Camera Range",
     "Mirage_LoadCameraPath": "Load Camera Path",
     "Mirage_SaveCameraPath": "Save Camera Path",
+    "Mirage_PreviewWalk": "Preview Walk",
     "Mirage_CropMemory": "Crop Memory",
     "Mirage_MergeMemories": "Merge Memories",
     "Mirage_MemoryInfo": "Memory Info",
@@ -442,3 +443,15 @@ def test_a_camera_file_that_is_none_is_refused_in_words(server):
     prompt["show"] = call("PreviewAny", source=["load", 1])
     with pytest.raises(ComfyError, match=r"notes\.txt must be of a known format"):
         server.run(prompt)
+
+
+def test_a_walk_is_previewed_before_it_is_made(server):
+    prompt = {**remember(patch="16"), "path": path(["lift", 1], 9, "dolly", amount=1.5)}
+    prompt["look"] = call(
+        "Mirage_PreviewWalk", memory=["memory", 0], cameras=["path", 0], width=WIDTH, height=HEIGHT, vae=["vae", 0]
+    )
+    picture, frames = (run_and_keep(server, prompt, f"preview_{n}", image=["look", n])["image"] for n in (0, 1))
+    assert picture.shape[-1] == 3 and frames.shape == (9, HEIGHT, WIDTH, 3)
+    assert bool(picture.isfinite().all()) and float(frames.std()) > 0.05
+    (report,) = server.run(prompt)["outputs"]["look"]["text"]
+    assert "known along 3 latent frames" in report and "Careful" in report  # it walks through the far wall

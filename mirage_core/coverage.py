@@ -1,0 +1,131 @@
+"""What a memory knows along a path, before anything is sampled: shares known, and places where the path goes wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .cameras import Cameras
+from .errors import MirageError, check_number
+from .memory import LatentMemory
+from .readout import Readout, splat
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """What the latent frames of a path see of a memory.
+
+    Attributes:
+        cameras: of the T latent frames.
+        readout: what they see.
+        frames: video frame of each.
+        known: share of each frame's tokens that the memory knows.
+        nearest: distance from each camera to the nearest remembered token, scene units; infinite beyond ``near``.
+        near: scene units below which a camera is inside of things.
+        least_known: share below which a frame is left to the model's fancy.
+    """
+
+    cameras: Cameras
+    readout: Readout
+    frames: tuple[int, ...]
+    known: tuple[float, ...]
+    nearest: tuple[float, ...]
+    near: float
+    least_known: float
+
+    @property
+    def entering(self) -> tuple[int, ...]:
+        """Latent frames whose camera is nearer to a point than ``near``."""
+        return tuple(t for t, distance in enumerate(self.nearest) if distance < self.near)
+
+    @property
+    def leaving(self) -> tuple[int, ...]:
+        """Latent frames of which less than ``least_known`` is known."""
+        return tuple(t for t, share in enumerate(self.known) if share < self.least_known)
+
+    @property
+    def report(self) -> str:
+        """In words, with the numbers of the video frames."""
+        mean = sum(self.known) / len(self.known)
+        worst = min(range(len(self.known)), key=self.known.__getitem__)
+        lines = [
+            f"{mean:.0%} of the tokens are known along {len(self.known)} latent frames; least in frame "
+            f"{self.frames[worst]}: {self.known[worst]:.0%}"
+        ]
+        if self.entering:
+            closest = min(self.nearest)
+            lines.append(
+                f"Careful: in frames {self._spans(self.entering)} the camera is nearer than {self.near:.3g} to "
+                f"remembered points (down to {closest:.3g}): the path enters things."
+            )
+        if self.leaving:
+            lines.append(
+                f"Careful: in frames {self._spans(self.leaving)} less than {self.least_known:.0%} is known: the path "
+                "leaves the memory, and the model invents what it shows."
+            )
+        return "\n".join(lines)
+
+    def _spans(self, views: tuple[int, ...]) -> str:
+        """Latent frames as spans of video frames: "8 to 24, 40"."""
+        spans: list[list[int]] = []
+        for view in views:
+            if spans and view == spans[-1][1] + 1:
+                spans[-1][1] = view
+            else:
+                spans.append([view, view])
+        numbers = ((self.frames[first], self.frames[last]) for first, last in spans)
+        return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in numbers)
+
+
+def coverage(
+    memory: LatentMemory,
+    path: Cameras,
+    size: tuple[int, int],
+    near_share: float = 0.1,
+    least_known: float = 0.2,
+) -> Coverage:
+    """Read a memory along a path of one camera per video frame.
+
+    Args:
+        size: ``(h, w)`` tokens.
+        near_share: a camera is inside of things if a point is nearer than this share of the median depth of all that
+            the path sees.
+        least_known: 0..1.
+
+    Raises:
+        MirageError: the memory is empty, or a limit is out of range.
+    """
+    memory.require_points("coverage")
+    check_number("coverage", "near_share", near_share, above=0.0)
+    if not 0 <= least_known <= 1:
+        raise MirageError(f"coverage: least_known must lie in 0..1; got {least_known!r}.")
+    stride = memory.spec.temporal
+    views = path[::stride]
+    readout = splat(memory, views, size)
+    seen = readout.depth[readout.known]
+    near = near_share * float(seen.median()) if len(seen) else 0.0
+    return Coverage(
+        cameras=views,
+        readout=readout,
+        frames=tuple(stride * t for t in range(len(views))),
+        known=tuple(readout.known_share.tolist()),
+        nearest=_nearest(memory, views, near),
+        near=near,
+        least_known=least_known,
+    )
+
+
+def _nearest(memory: LatentMemory, views: Cameras, near: float) -> tuple[float, ...]:
+    """Distance to the nearest token of every view; infinite where it is not below ``near``."""
+    centers = views.centers.cpu()  # (T, 3)
+    best = torch.full((len(views),), torch.inf)
+    for block in memory.blocks:
+        if len(block):
+            low, high = block.box
+            outside = np.maximum(np.maximum(low - centers.numpy(), centers.numpy() - high), 0.0)
+            reach = block.footprint.cpu() / 2  # (N,) a token is a patch, not a point
+            close = torch.from_numpy(np.linalg.norm(outside, axis=1) < near + float(reach.max()))
+            if bool(close.any()):
+                distances = (torch.cdist(centers[close], block.xyz.cpu()) - reach).amin(dim=1).clamp(min=0.0)
+                best[close] = torch.minimum(best[close], distances)
+    return tuple(float(distance) if distance < near else float("inf") for distance in best)
