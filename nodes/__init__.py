@@ -16,6 +16,7 @@ from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
 from .preview import PreviewWalk
 from .sampler import ApplyMemory, MemorySampler
 from .walk import SceneWalk, WalkPrompt
+from .wan_camera import CameraPathToWanCamera
 from .warp import WarpLatents
 
 NODES: list[type[io.ComfyNode]] = [
@@ -29,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadCameraPath,
     SaveCameraPath,
     PreviewWalk,
+    CameraPathToWanCamera,
     WarpLatents,
     MemorySampler,
     ApplyMemory,

@@ -35,6 +35,7 @@ NODES = {
     "Mirage_LoadCameraPath": "Load Camera Path",
     "Mirage_SaveCameraPath": "Save Camera Path",
     "Mirage_PreviewWalk": "Preview Walk",
+    "Mirage_PathToWanCamera": "Camera Path to Wan Camera",
     "Mirage_CropMemory": "Crop Memory",
     "Mirage_MergeMemories": "Merge Memories",
     "Mirage_MemoryInfo": "Memory Info",
