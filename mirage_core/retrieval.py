@@ -53,7 +53,7 @@ def seen_voxels(
         points = splat(memory, cameras, grid).point  # int64 (T, h, w)
         return tuple(torch.unique(_numbered(xyz[view[view != NO_POINT]], voxel)) for view in points)
     numbers, place = torch.unique(_numbered(xyz, voxel), return_inverse=True)  # int64 (M,) sorted, (N,)
-    views = Views.of(cameras.to(xyz.device), (1, 1), "center")
+    views = Views.of(cameras, (1, 1), "center").to(xyz.device)
     sets = []
     for first in range(0, len(cameras), VIEWS_AT_ONCE):
         u, v, z = project(xyz, views[slice(first, first + VIEWS_AT_ONCE), None])  # (t, N) each

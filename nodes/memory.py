@@ -10,6 +10,7 @@ from ..mirage_core.points import STORES
 from ..mirage_core.report import memory_report, memory_summary
 from ..mirage_core.storage import point_cloud_ply
 from .host.formats import colours_of
+from .host.memory_picture import memory_picture
 from .host.viewer import opening_camera
 from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
 
@@ -102,7 +103,7 @@ class MemoryInfo(io.ComfyNode):
             node_id="Mirage_MemoryInfo",
             display_name="Memory Info",
             category=READ,
-            description="What a memory holds, as text. Connect Preview as Text to read it.",
+            description="What a memory holds, as text and as a picture. Connect Preview as Text, or Preview Image.",
             search_aliases=["memory stats", "points", "mirage"],
             inputs=[MemorySocket.Input("memory")],
             outputs=[
@@ -110,6 +111,7 @@ class MemoryInfo(io.ComfyNode):
                 io.String.Output(display_name="report"),
                 io.Int.Output(display_name="points"),
                 io.Float.Output(display_name="MiB"),
+                io.Image.Output(display_name="picture", tooltip="By frame of origin, confidence and width."),
             ],
             is_output_node=True,
         )
@@ -118,9 +120,8 @@ class MemoryInfo(io.ComfyNode):
     def execute(cls, memory: LatentMemory) -> io.NodeOutput:
         summary = memory_summary(memory)
         report = memory_report(memory)
-        return io.NodeOutput(
-            memory, report, summary["points"], summary["mib"], ui={"mirage_memory": [summary], "text": [report]}
-        )
+        ui = {"mirage_memory": [summary], "text": [report]}
+        return io.NodeOutput(memory, report, summary["points"], summary["mib"], memory_picture(memory), ui=ui)
 
 
 class MemoryToPointCloud(io.ComfyNode):

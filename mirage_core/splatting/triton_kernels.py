@@ -43,20 +43,21 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     if len(xyz):
         columns = xyz.T.contiguous()  # (3, N)
         widths = columns if footprint is None else footprint.contiguous()
-        _reduce[(triton.cdiv(len(xyz), POINTS),)](
-            columns,
-            widths,
-            views.packed,
-            keys,
-            len(xyz),
-            h,
-            w,
-            T=T,
-            FOOTPRINT=footprint is not None,
-            CORNER=views.corner,
-            BLOCK=POINTS,
-            enable_fp_fusion=False,
-        )
+        with torch.cuda.device_of(xyz):  # kernels start on the current device
+            _reduce[(triton.cdiv(len(xyz), POINTS),)](
+                columns,
+                widths,
+                views.packed,
+                keys,
+                len(xyz),
+                h,
+                w,
+                T=T,
+                FOOTPRINT=footprint is not None,
+                CORNER=views.corner,
+                BLOCK=POINTS,
+                enable_fp_fusion=False,
+            )
     return torch.where(keys == EMPTY, NO_POINT, keys & 0xFFFFFFFF)
 
 
@@ -68,7 +69,7 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
         return gathering.gather(blocks, xyz, footprint, point, views)
     T, h, w = point.shape
     scaled = blocks[0].feature_scale is not None
-    # by reference: the blocks keep the contiguous copies alive, if any had to be made, until the kernel is launched
+    # pointers: these lists keep copies alive, if any had to be made, until the kernel is launched
     features = [block.features.contiguous() for block in blocks]
     scales = [block.feature_scale.contiguous() for block in blocks] if scaled else features
     ends = torch.tensor([len(block) for block in blocks]).cumsum(0)
@@ -81,27 +82,28 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
         offset=torch.empty(T, 2, h, w, device=xyz.device),
         scale=torch.empty(T, h, w, device=xyz.device),
     )
-    _gather[(triton.cdiv(T * h * w, CELLS),)](
-        table.to(xyz.device, non_blocking=True),
-        xyz.T.contiguous(),
-        footprint.contiguous(),
-        views.packed,
-        point,
-        *out,
-        len(xyz),
-        len(blocks),
-        h,
-        w,
-        channels,
-        T=T,
-        CORNER=views.corner,
-        SCALED=scaled,
-        FEATURE=FEATURES[dtype],
-        STEPS=len(blocks).bit_length(),
-        CELLS=CELLS,
-        CHANNELS=CHANNELS,
-        enable_fp_fusion=False,
-    )
+    with torch.cuda.device_of(xyz):
+        _gather[(triton.cdiv(T * h * w, CELLS),)](
+            table.to(xyz.device, non_blocking=True),
+            xyz.T.contiguous(),
+            footprint.contiguous(),
+            views.packed,
+            point,
+            *out,
+            len(xyz),
+            len(blocks),
+            h,
+            w,
+            channels,
+            T=T,
+            CORNER=views.corner,
+            SCALED=scaled,
+            FEATURE=FEATURES[dtype],
+            STEPS=len(blocks).bit_length(),
+            CELLS=CELLS,
+            CHANNELS=CHANNELS,
+            enable_fp_fusion=False,
+        )
     return out
 
 

@@ -2,78 +2,26 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ...mirage_core.walk import ChunkReport
+from .charts import BLUE, TEAL, VIOLET, YELLOW, as_image, chart, legend, short, three_charts
 
-WIDTH, MARGIN, GAP = 1080, 32, 40
-TITLE, CHART, NUMBERS = 30, 150, 22  # heights: the title, the bars with their values, the chunk numbers
-PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) // 3
-BACKGROUND, TEXT, DIM, TRACK = "#14161a", "#e6e8eb", "#8b929c", "#2b3037"
-KNOWN, GROWN = "#3fb8a5", "#6c8cff"
-STAGES = {"read": "#6c8cff", "denoise": "#3fb8a5", "estimate": "#d9a441", "update": "#b07ce8"}
+STAGES = {"read": BLUE, "denoise": TEAL, "estimate": YELLOW, "update": VIOLET}
 
 
 def walk_picture(reports: Sequence[ChunkReport]) -> Tensor:
     """Three charts with one bar per chunk: IMAGE ``(1, H, W, 3)``."""
-    picture = Image.new("RGB", (WIDTH, 2 * MARGIN + TITLE + CHART + NUMBERS + TITLE), BACKGROUND)
-    draw = ImageDraw.Draw(picture)
+    picture, draw = three_charts()
     numbers = [report.number + 1 for report in reports]
-    known = [[(report.known, KNOWN)] for report in reports]
-    _chart(draw, 0, "known before it was made", known, [f"{report.known:.0%}" for report in reports], numbers, 1.0)
+    known = [[(report.known, TEAL)] for report in reports]
+    chart(draw, 0, "known before it was made", known, [f"{report.known:.0%}" for report in reports], numbers, 1.0)
     sizes = [report.nbytes / 2**20 for report in reports]
     refused = sum(1 for report in reports for view in report.views if view.refused)
     title = "memory afterwards, MiB" + (f" (views not written: {refused})" if refused else "")
-    _chart(draw, 1, title, [[(size, GROWN)] for size in sizes], [_short(size) for size in sizes], numbers)
+    chart(draw, 1, title, [[(size, BLUE)] for size in sizes], [short(size) for size in sizes], numbers)
     seconds = [sum(report.seconds.values()) for report in reports]
     stages = [[(report.seconds[name], colour) for name, colour in STAGES.items()] for report in reports]
-    _chart(draw, 2, "seconds", stages, [_short(second) for second in seconds], numbers)
-    _legend(draw, 2, STAGES)
-    return torch.from_numpy(np.array(picture, dtype=np.float32) / 255.0).unsqueeze(0)
-
-
-def _chart(
-    draw: ImageDraw.ImageDraw,
-    column: int,
-    title: str,
-    bars: Sequence[Sequence[tuple[float, str]]],
-    labels: Sequence[str],
-    numbers: Sequence[int],
-    most: float | None = None,
-) -> None:
-    """Stacked bars, each a list of (value, colour) from the bottom up; the highest fills the chart."""
-    small, font = ImageFont.load_default(12), ImageFont.load_default(15)
-    left, top = MARGIN + column * (PANEL + GAP), MARGIN
-    draw.text((left, top), title, fill=TEXT, font=font)
-    base, high = top + TITLE + CHART, top + TITLE + 20
-    most = most or max(sum(value for value, _ in bar) for bar in bars) or 1.0
-    step = min(PANEL / len(bars), 64.0)
-    width = max(step * 0.75, 1.0)
-    every = max(1, round(44 / step))  # so that the numbers do not touch
-    for index, (bar, label, number) in enumerate(zip(bars, labels, numbers, strict=True)):
-        x, y = left + index * step, float(base)
-        draw.rectangle((x, high, x + width, base), fill=TRACK)
-        for value, colour in bar:
-            up = value / most * (base - high)
-            if up >= 0.5:
-                draw.rectangle((x, y - up, x + width, y), fill=colour)
-            y -= up
-        if index % every == 0:
-            draw.text((x + width / 2, high - 4), label, fill=TEXT, font=small, anchor="ms")
-            draw.text((x + width / 2, base + 5), f"{number}", fill=DIM, font=small, anchor="mt")
-
-
-def _legend(draw: ImageDraw.ImageDraw, column: int, colours: dict[str, str]) -> None:
-    small = ImageFont.load_default(12)
-    left, top = MARGIN + column * (PANEL + GAP), MARGIN + TITLE + CHART + NUMBERS + 6
-    for name, colour in colours.items():
-        draw.rectangle((left, top + 3, left + 9, top + 12), fill=colour)
-        draw.text((left + 15, top), name, fill=DIM, font=small)
-        left += 15 + round(draw.textlength(name, font=small)) + 14
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    chart(draw, 2, "seconds", stages, [short(second) for second in seconds], numbers)
+    legend(draw, 2, STAGES)
+    return as_image(picture)

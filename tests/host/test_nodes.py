@@ -456,3 +456,9 @@ def test_a_walk_is_previewed_before_it_is_made(server):
     assert bool(picture.isfinite().all()) and float(frames.std()) > 0.05
     (report,) = server.run(prompt)["outputs"]["look"]["text"]
     assert "known along 3 latent frames" in report and "Careful" in report  # it walks through the far wall
+
+
+def test_a_memory_is_shown_as_a_picture(server):
+    prompt = {**remember(), "info": info(["memory", 0])}
+    shown = run_and_keep(server, prompt, "info", image=["info", 4])["image"]
+    assert shown.shape[0] == 1 and shown.shape[-1] == 3 and float(shown.std()) > 0.02
