@@ -4,9 +4,10 @@ import torch
 from comfy_api.latest import io
 from einops import repeat
 
-from ..mirage_core import Cameras, LatentMemory, MirageError
+from ..mirage_core import Cameras, LatentMemory
 from ..mirage_core.coverage import Coverage, coverage
 from .host.formats import colours_of
+from .host.latents import token_grid
 from .host.path_picture import path_picture
 from .host.walking import decoded
 from .types import CAMERA, CamerasSocket, MemorySocket
@@ -77,14 +78,9 @@ class PreviewWalk(io.ComfyNode):
         too_near: float = 0.1,
         least_known: float = 0.2,
     ) -> io.NodeOutput:
-        spatial = memory.spec.spatial
-        if width % spatial or height % spatial:
-            raise MirageError(
-                f"Preview Walk: width and height must be multiples of {spatial}, the pixels of a token of this "
-                f"memory; got {width} x {height}."
-            )
+        size = token_grid("Preview Walk", memory.spec, width, height)
         path = cameras.fitted((height, width))
-        covered = coverage(memory, path, (height // spatial, width // spatial), too_near, least_known)
+        covered = coverage(memory, path, size, too_near, least_known)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
         frames = picture if vae is None else _animatic(vae, covered, memory.spec.temporal)
         known = sum(covered.known) / len(covered.known)

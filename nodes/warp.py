@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras, LatentMemory, MirageError
-from .host.latents import depth_image, latent_of
+from ..mirage_core import Cameras, LatentMemory
+from .host.latents import depth_image, latent_of, token_grid
 from .host.memory_device import read
 from .types import READ, CamerasSocket, MemorySocket
 
@@ -46,12 +46,7 @@ class WarpLatents(io.ComfyNode):
     @classmethod
     def execute(cls, memory: LatentMemory, cameras: Cameras, width: int, height: int, footprint: bool) -> io.NodeOutput:
         spec = memory.spec
-        if width % spec.spatial or height % spec.spatial:
-            raise MirageError(
-                f"Warp Latents to Camera: width and height must be multiples of {spec.spatial}, the pixels of a token "
-                f"of this memory; got {width} x {height}."
-            )
-        size = (height // spec.spatial, width // spec.spatial)
+        size = token_grid("Warp Latents to Camera", spec, width, height)
         views = cameras[:: spec.temporal].fitted((height, width))
         readout = read(memory, views, size, footprint)
         walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(size)}

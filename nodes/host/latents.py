@@ -4,7 +4,21 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Geometry, MirageError, Readout
+from ...mirage_core import Geometry, LatentSpec, MirageError, Readout
+
+
+def token_grid(who: str, spec: LatentSpec, width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of tokens of a picture in pixels.
+
+    Raises:
+        MirageError: it does not hold whole tokens.
+    """
+    if width % spec.spatial or height % spec.spatial:
+        raise MirageError(
+            f"{who}: width and height must be multiples of {spec.spatial}, the pixels of a token of this memory; got "
+            f"{width} x {height}."
+        )
+    return height // spec.spatial, width // spec.spatial
 
 
 def latent_frames(latent: dict, channels: int) -> Tensor:
