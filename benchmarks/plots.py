@@ -99,7 +99,7 @@ def _quality(part: dict):
     )
     error.set(xlabel="mean absolute latent error", xlim=(0, None))
     figure.suptitle("Real depth: one frame's memory in another's view", fontsize=10)
-    figure.legend(*filled.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    filled.legend(loc="center left", fontsize=7)
     return figure
 
 
