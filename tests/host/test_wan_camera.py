@@ -8,6 +8,7 @@ import torch
 
 from mirage_core import Cameras
 
+pytestmark = pytest.mark.filterwarnings("ignore:Using torch.cross without specifying the dim")  # the host's
 MOVES = [
     *("Static", "Pan Up", "Pan Down", "Pan Left", "Pan Right", "Zoom In", "Zoom Out"),
     *("Anti Clockwise (ACW)", "ClockWise (CW)"),
