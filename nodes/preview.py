@@ -10,7 +10,7 @@ from .host.formats import colours_of
 from .host.latents import token_grid
 from .host.path_picture import path_picture
 from .host.walking import decoded
-from .types import CAMERA, CamerasSocket, MemorySocket
+from .types import CAMERA, CamerasSocket, MemorySocket, video_size
 
 FADED = 0.25  # how much of the picture is left where the memory knows nothing
 GREY = 0.18
@@ -29,8 +29,7 @@ class PreviewWalk(io.ComfyNode):
             inputs=[
                 MemorySocket.Input("memory"),
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
-                io.Int.Input("width", default=832, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
-                io.Int.Input("height", default=480, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
+                *video_size(),
                 io.Vae.Input(
                     "vae", optional=True, tooltip="The VAE of the latents: shows the walk as the memory sees it."
                 ),

@@ -8,7 +8,7 @@ from .host.conditioning import Prepared, condition
 from .host.latents import latent_of
 from .host.request import AUTO, SCORES, Request
 from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, SamplerSettings, sample
-from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket
+from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket, video_size
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,7 @@ def scene_inputs() -> list[io.Input]:
         io.Conditioning.Input("negative", tooltip="What it does not show."),
         MemorySocket.Input("memory"),
         CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n for Wan."),
-        io.Int.Input("width", default=832, min=16, max=16384, step=8, tooltip="Of the video, pixels."),
-        io.Int.Input("height", default=480, min=16, max=16384, step=8, tooltip="Of the video, pixels."),
+        *video_size(step=8),
     ]
 
 

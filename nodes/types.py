@@ -1,4 +1,7 @@
-"""The sockets of this pack and what runs on their wires. Everything on a wire is immutable."""
+"""The sockets of this pack, what runs on their wires, and the inputs that many nodes share.
+
+Everything on a wire is immutable.
+"""
 
 from dataclasses import dataclass
 
@@ -31,3 +34,11 @@ class LiftedPoints:
 
     def __repr__(self) -> str:
         return f"LiftedPoints({len(self.block)} points from {len(self.cameras)} frames, {self.spec})"
+
+
+def video_size(step: int = 16) -> list[io.Input]:
+    """Width and height, as every node asks for them that reads a memory or feeds a video model."""
+    return [
+        io.Int.Input(name, default=size, min=16, max=16384, step=step, tooltip="Of the video, pixels.")
+        for name, size in (("width", 832), ("height", 480))
+    ]

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..mirage_core import Cameras
 from .host.wan_camera import wan_camera_embedding
-from .types import CAMERA, CamerasSocket
+from .types import CAMERA, CamerasSocket, video_size
 
 
 class CameraPathToWanCamera(io.ComfyNode):
@@ -19,8 +19,7 @@ class CameraPathToWanCamera(io.ComfyNode):
             search_aliases=["plucker", "camera embedding", "fun camera", "cameractrl", "mirage"],
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n."),
-                io.Int.Input("width", default=832, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
-                io.Int.Input("height", default=480, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
+                *video_size(),
                 io.Float.Input(
                     "scale",
                     default=1.0,

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..mirage_core import Cameras, LatentMemory
 from .host.latents import depth_image, latent_of, token_grid
 from .host.memory_device import read
-from .types import READ, CamerasSocket, MemorySocket
+from .types import READ, CamerasSocket, MemorySocket, video_size
 
 
 class WarpLatents(io.ComfyNode):
@@ -21,8 +21,7 @@ class WarpLatents(io.ComfyNode):
             inputs=[
                 MemorySocket.Input("memory"),
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
-                io.Int.Input("width", default=832, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
-                io.Int.Input("height", default=480, min=16, max=16384, step=16, tooltip="Of the video, pixels."),
+                *video_size(),
                 io.Boolean.Input(
                     "footprint",
                     default=True,

@@ -15,10 +15,11 @@ from .parsed import Parsed, ReadOptions, Written, normalised, oriented
 
 TITLE = "geometry.npz of the published code"
 SUFFIX = ".npz"
-# what numpy's reader raises, depending on where an archive is damaged
+# what numpy's reader raises on a file that is no archive of plain arrays
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, NotImplementedError),
-    *(ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),  # cut or overwritten
+    RuntimeError,  # encrypted, or compressed in a way that Python does not know
+    *(ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError),  # an array's header, or its objects
 )
 HALF_PIXEL = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])
 

@@ -68,10 +68,8 @@ def test_binary_colmap_is_read_again(tmp_path):
     "path", [FILES / "colmap_text", FILES / "colmap_text" / "images.txt", FILES / "transforms.json"]
 )
 def test_files_of_a_real_walk_hold_its_cameras(path):
-    known, about = frames_of("hololens_dining")
+    known, _ = frames_of("hololens_dining")
     found = read_cameras(path)
-    numbers = {int(Path(frame["image"]).stem): n for n, frame in enumerate(about["frames"])}
-    names = sorted(path.parent.glob("*")) and [56, 59, 62, 65, 68, 71, 74, 77]
     assert len(found.cameras) == 8 and found.image_size == (360, 540)
     compared = 0
     for position in range(len(found.cameras)):
@@ -79,7 +77,7 @@ def test_files_of_a_real_walk_hold_its_cameras(path):
         if float(distance.min()) < 1e-5:
             compared += 1
             torch.testing.assert_close(found.cameras.K[position], known.K[int(distance.argmin())], atol=1e-5, rtol=0)
-    assert compared == len(numbers) == 3 and names
+    assert compared == len(known) == 3
 
 
 def test_a_binary_model_of_a_real_scene_holds_its_cameras():
