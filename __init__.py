@@ -1,6 +1,6 @@
 """Latent spatial memory nodes for ComfyUI."""
 
-WEB_DIRECTORY = "./web"  # help pages; no script is loaded
+WEB_DIRECTORY = "./web"  # help pages, and the Camera Path Editor
 
 
 async def comfy_entrypoint():

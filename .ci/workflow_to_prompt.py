@@ -83,7 +83,8 @@ def _widget_inputs(node: dict, info: dict) -> dict:
 def _take(node: dict, spec: dict, order: dict | None, values: Iterator, prefix: str) -> Iterator[tuple[str, Any]]:
     """Read the values of one level of inputs, in the order in which the browser saves them."""
     for name, kind, options in _specs(spec, order):
-        if options.get("widgetType", kind) not in WIDGETS or options.get("forceInput"):
+        # an extension draws widgets of types of its own; the value is saved and sent all the same
+        if not (kind in WIDGETS or "widgetType" in options) or options.get("forceInput"):
             continue
         name = prefix + name
         value = next(values, END)

@@ -11,6 +11,7 @@ from kornia.geometry.quaternion import Quaternion
 from torch import Tensor
 
 from .errors import MirageError, check_finite, check_number, check_shape, check_size, describe
+from .splines import pose_spline
 
 RIGID_TOLERANCE = 2.0**-8  # how far R^T R may be from the identity: text files carry three digits at worst
 MAX_NORMALISED = 16.0  # a normalised focal length of 16 is a field of view of 3.6 degrees; more is pixels
@@ -169,10 +170,15 @@ class Cameras:
         return local.transformed(rotation=start.cam2world[0, :3, :3], translation=start.centers[0])
 
     def resampled(self, frames: int) -> "Cameras":
-        """As many cameras as asked for, evenly spread over the path from the first to the last."""
+        """As many cameras as asked for, evenly spread over a smooth path from the first to the last.
+
+        Poses run along ``splines.pose_spline``, K linearly.
+        """
         if not isinstance(frames, int) or frames < 1:
             raise MirageError(f"Cameras.resampled: frames must be a whole number of at least 1; got {frames!r}.")
-        return self.interpolated(torch.linspace(0.0, len(self) - 1, frames))
+        times = torch.linspace(0.0, len(self) - 1, frames)
+        poses = pose_spline(self.cam2world.cpu(), times).to(self.cam2world)
+        return Cameras(poses, self.interpolated(times).K)
 
     def interpolated(self, times: Tensor) -> "Cameras":
         """Cameras at fractional view numbers.

@@ -13,10 +13,11 @@ from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
-from .preview import PreviewWalk
+from .path_editor import CameraPathEditor
+from .preview import PreviewWalk, RenderMemoryPreview
 from .sampler import ApplyMemory, MemorySampler
 from .walk import SceneWalk, WalkPrompt
-from .wan_camera import CameraPathToWanCamera
+from .wan_camera import CameraPathToCameraCtrl, CameraPathToWanCamera
 from .warp import WarpLatents
 
 NODES: list[type[io.ComfyNode]] = [
@@ -26,11 +27,14 @@ NODES: list[type[io.ComfyNode]] = [
     LiftLatents,
     LatentMemoryCache,
     CameraPath,
+    CameraPathEditor,
     CameraRange,
     LoadCameraPath,
     SaveCameraPath,
     PreviewWalk,
     CameraPathToWanCamera,
+    CameraPathToCameraCtrl,
+    RenderMemoryPreview,
     WarpLatents,
     MemorySampler,
     ApplyMemory,

@@ -1,19 +1,19 @@
-"""Preview Walk: what the memory knows along a path, before anything is sampled."""
+"""What the memory knows along a path, before anything is sampled: Preview Walk and Render Memory Preview."""
 
-import torch
 from comfy_api.latest import io
-from einops import repeat
 
 from ..mirage_core import Cameras, LatentMemory
-from ..mirage_core.coverage import Coverage, coverage
+from ..mirage_core.coverage import coverage
 from .host.formats import colours_of
 from .host.latents import token_grid
+from .host.memory_device import read
 from .host.path_picture import path_picture
-from .host.walking import decoded
-from .types import CAMERA, CamerasSocket, MemorySocket, video_size
+from .host.seen_frames import seen_frames
+from .types import CAMERA, READ, CamerasSocket, MemorySocket, video_size
 
 FADED = 0.25  # how much of the picture is left where the memory knows nothing
 GREY = 0.18
+UNKNOWN = {"grey": 0.5, "black": 0.0}  # how a control video shows what is not known
 
 
 class PreviewWalk(io.ComfyNode):
@@ -81,16 +81,47 @@ class PreviewWalk(io.ComfyNode):
         path = cameras.fitted((height, width))
         covered = coverage(memory, path, size, too_near, least_known)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
-        frames = picture if vae is None else _animatic(vae, covered, memory.spec.temporal)
+        frames = picture
+        if vae is not None:
+            seen, shown = seen_frames(vae, covered.readout, memory.spec.temporal)
+            frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
         known = sum(covered.known) / len(covered.known)
         return io.NodeOutput(picture, frames, covered.report, known, ui={"text": [covered.report]})
 
 
-def _animatic(vae, covered: Coverage, stride: int) -> torch.Tensor:
-    """Frames ``(F, H, W, 3)``: the splat decoded, dark where nothing is known."""
-    frames = decoded(vae, covered.readout.latents.float())
-    each = [0, *(1 + (frame - 1) // stride for frame in range(1, len(frames)))]  # latent frame of every video frame
-    known = covered.readout.known[each].to(frames)  # (F, h, w)
-    (_, h, w), (H, W) = known.shape, frames.shape[1:3]
-    shown = repeat(known, "f h w -> f (h y) (w x) 1", y=H // h, x=W // w)
-    return frames[..., :3] * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
+class RenderMemoryPreview(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_RenderMemoryPreview",
+            display_name="Render Memory Preview",
+            category=READ,
+            description="The memory along a path as a video, with a mask of what it does not know: a control video for "
+            "VACE, Uni3C and other models that take pictures. The pack's own samplers need none: they take latents.",
+            search_aliases=["control video", "vace", "uni3c", "point cloud render", "inpaint mask", "mirage"],
+            inputs=[
+                MemorySocket.Input("memory"),
+                CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
+                io.Vae.Input("vae", tooltip="The VAE of the remembered latents."),
+                *video_size(),
+                io.Combo.Input(
+                    "unknown",
+                    options=list(UNKNOWN),
+                    tooltip="How the unknown looks: grey as VACE wants it, black as Uni3C's renders have it.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="One per video frame."),
+                io.Mask.Output(display_name="mask", tooltip="White where nothing is known, one per video frame."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, memory: LatentMemory, cameras: Cameras, vae, width: int, height: int, unknown: str
+    ) -> io.NodeOutput:
+        spec = memory.spec
+        size = token_grid("Render Memory Preview", spec, width, height)
+        readout = read(memory, cameras[:: spec.temporal].fitted((height, width)), size)
+        frames, known = seen_frames(vae, readout, spec.temporal)
+        return io.NodeOutput(frames * known + UNKNOWN[unknown] * (1 - known), 1 - known[..., 0])

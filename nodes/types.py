@@ -14,6 +14,7 @@ CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per pixe
 PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
 MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
 PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walking.Prompt
+CameraCtrlSocket = io.Custom("CAMERACTRL_POSES")  # of other packs: a list of 19 numbers per frame
 BranchSocket = io.Custom("MIRAGE_BRANCH")  # nodes.host.branch.Branch
 
 SCENE = "Mirage/1 scene"

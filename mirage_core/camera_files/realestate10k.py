@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cameras import Cameras
 from .parsed import Parsed, ReadOptions, Written, intrinsics, numbers, oriented, read_text
 
 TITLE = "RealEstate10K / CameraCtrl text"
@@ -37,8 +38,17 @@ def read(path: Path, options: ReadOptions) -> Parsed:
 
 
 def write(path: Path, written: Written) -> None:
+    lines = [" ".join([f"{row[0]:.0f}", *(f"{value:.9f}" for value in row[1:])]) for row in _rows(written)]
+    path.write_text("\n".join(["https://", *lines]) + "\n", encoding="utf-8")
+
+
+def cameractrl_poses(cameras: Cameras) -> list[list[float]]:
+    """What other node packs pass around as CAMERACTRL_POSES: a file's rows as lists; the first camera is the origin."""
+    return _rows(Written(cameras.relative_to(cameras[0]), (1, 1)))
+
+
+def _rows(written: Written) -> list[list[float]]:
     rows = []
     for n, (K, matrix) in enumerate(zip(written.K, written.world2cam, strict=True)):
-        values = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], 0.0, 0.0, *matrix[:3].flatten()]
-        rows.append(f"{round(n * MICROSECONDS)} " + " ".join(f"{value:.9f}" for value in values))
-    path.write_text("\n".join(["https://", *rows]) + "\n", encoding="utf-8")
+        rows.append([n * MICROSECONDS, K[0, 0], K[1, 1], K[0, 2], K[1, 2], 0.0, 0.0, *matrix[:3].flatten()])
+    return [[float(value) for value in row] for row in rows]

@@ -4,12 +4,13 @@ import comfy.latent_formats
 import torch
 from torch import Tensor
 
-from ...mirage_core import LatentSpec, MirageError
+from ...mirage_core import LatentSpec
 from ...mirage_core.codec import PATCHES, PatchCodec
 
 # The host's VAE classes by (class of the model, latent channels). A name keeps latents of equal shape apart.
 KNOWN_VAES = {("WanVAE", 16): "wan21", ("WanVAE", 48): "wan22", ("TAEHV", 48): "wan22"}
 COLOURS = {"wan21": comfy.latent_formats.Wan21, "wan22": comfy.latent_formats.Wan22}
+SAMPLE = 20_000  # tokens that principal components are taken from
 UNNAMED = {16: "wan21", 48: "wan22"}  # a memory that does not know its format is coloured by its channel count
 
 
@@ -28,8 +29,7 @@ def spec_of(vae) -> LatentSpec:
 def colours_of(spec: LatentSpec, features: Tensor) -> Tensor:
     """Approximate RGB of tokens ``(N, C)`` in 0..1: ``(N, 3)``, by the latent format's own linear factors.
 
-    Raises:
-        MirageError: no colours are known for this format.
+    Of a format without such factors, the three principal components: they tell things apart and are no true colours.
     """
     for patch in PATCHES:
         codec = PatchCodec(patch)
@@ -37,11 +37,19 @@ def colours_of(spec: LatentSpec, features: Tensor) -> Tensor:
             return codec.mean_colours(features) * 0.5 + 0.5
     name = spec.name or UNNAMED.get(spec.channels, "")
     if name not in COLOURS:
-        raise MirageError(
-            f"colours: memory must hold a latent format with known colours ({', '.join(COLOURS)}, patch "
-            f"codec); got {spec}."
-        )
+        return _principal_colours(features.float())
     latent_format = COLOURS[name]()
     normalised = latent_format.process_in(features.float().T[None, :, None, :, None])[0, :, 0, :, 0].T  # (N, C)
     factors = torch.tensor(latent_format.latent_rgb_factors)  # (C, 3)
     return (normalised @ factors + torch.tensor(latent_format.latent_rgb_factors_bias)) * 0.5 + 0.5
+
+
+def _principal_colours(features: Tensor) -> Tensor:
+    sample = features[:: max(1, len(features) // SAMPLE)]
+    _, vectors = torch.linalg.eigh(torch.cov(sample.T.double()).reshape(2 * sample.shape[1:]))  # ascending
+    chosen = vectors[:, -3:].flip(1).float()  # (C, 3 or fewer)
+    chosen = chosen * torch.where(chosen.sum(dim=0) < 0, -1.0, 1.0)  # a vector's sign is arbitrary
+    values = features @ chosen
+    low, high = torch.quantile(sample @ chosen, torch.tensor([0.02, 0.98]), dim=0)
+    colours = ((values - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
+    return torch.cat([colours, colours[:, -1:].expand(-1, 3 - colours.shape[1])], dim=1)

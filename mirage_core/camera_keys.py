@@ -1,0 +1,177 @@
+"""A camera path from a few keys: what the Camera Path Editor writes, and the cameras that it means.
+
+web/editor/keys.mjs reads and interpolates the same keys; tests/data/camera_keys.json holds poses that both give.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .cameras import Cameras
+from .errors import MirageError, check_number
+from .splines import pose_spline
+
+FORMAT, VERSION = "mirage-camera-keys", 1
+EASINGS = ("linear", "smooth", "start gently", "stop gently")
+WIDEST = 179.0  # degrees
+
+
+@dataclass(frozen=True)
+class CameraKey:
+    """One key of a path.
+
+    Attributes:
+        time: 0..1 of the path's length.
+        position: x right, y down, z forward from the start camera; 1 is the scene's depth.
+        pan, tilt, roll: degrees against the start camera, applied in this order from the outside in; to the right, up,
+            clockwise.
+        field_of_view: horizontal, degrees; None = of the start camera.
+        easing: of the way to the next key, one of ``EASINGS``.
+    """
+
+    time: float
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pan: float = 0.0
+    tilt: float = 0.0
+    roll: float = 0.0
+    field_of_view: float | None = None
+    easing: str = "linear"
+
+
+DEFAULT = (CameraKey(0.0, easing="smooth"), CameraKey(1.0, position=(0.0, 0.0, 0.3)))
+
+
+def keys_to_text(keys: tuple[CameraKey, ...]) -> str:
+    """The JSON that ``keys_from_text`` reads."""
+    return json.dumps({"format": FORMAT, "version": VERSION, "keys": [asdict(key) for key in keys]})
+
+
+def keys_from_text(text: str) -> tuple[CameraKey, ...]:
+    """Read keys as the editor, or a hand, wrote them; an empty text means ``DEFAULT``.
+
+    Raises:
+        MirageError: it is no such JSON; the text says which key and which value.
+    """
+    if not text.strip():
+        return DEFAULT
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MirageError(f"path: must be JSON; {error}.") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {text[:60]!r}.')
+    if data.get("version") != VERSION:
+        raise MirageError(f"path: must be of version {VERSION}; got {data.get('version')!r}.")
+    if not isinstance(data.get("keys"), list) or not data["keys"]:
+        raise MirageError(f"path: keys must be a list of at least one key; got {data.get('keys')!r}.")
+    keys = tuple(_key(number, one) for number, one in enumerate(data["keys"], start=1))
+    for number, (one, after) in enumerate(pairwise(keys), start=1):
+        if not one.time < after.time:
+            raise MirageError(
+                f"path: keys must come in the order of their times; key {number} is at {one.time:g}, "
+                f"key {number + 1} at {after.time:g}."
+            )
+    return keys
+
+
+def _key(number: int, one: object) -> CameraKey:
+    known = set(CameraKey.__dataclass_fields__)
+    if not isinstance(one, dict) or "time" not in one or not set(one) <= known:
+        raise MirageError(f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {one!r}.")
+    place = one.get("position", [0.0, 0.0, 0.0])
+    if not isinstance(place, list) or len(place) != 3:
+        raise MirageError(f"path: key {number}: position must be three numbers; got {place!r}.")
+    fov = one.get("field_of_view")
+    key = CameraKey(
+        time=_number(number, "time", one["time"]),
+        position=tuple(_number(number, "position", value) for value in place),
+        **{name: _number(number, name, one.get(name, 0.0)) for name in ("pan", "tilt", "roll")},
+        field_of_view=None if fov is None else _number(number, "field_of_view", fov),
+        easing=one.get("easing", "linear"),
+    )
+    if not 0.0 <= key.time <= 1.0:
+        raise MirageError(f"path: key {number}: time must lie in 0..1; got {key.time:g}.")
+    if key.field_of_view is not None and not 0.0 < key.field_of_view <= WIDEST:
+        raise MirageError(f"path: key {number}: field_of_view must lie in 0..{WIDEST:g}; got {key.field_of_view:g}.")
+    if key.easing not in EASINGS:
+        raise MirageError(f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {key.easing!r}.")
+    return key
+
+
+def _number(number: int, name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise MirageError(f"path: key {number}: {name} must be a number; got {value!r}.")
+    return float(value)
+
+
+def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_depth: float) -> Cameras:
+    """Move a camera through keys; before the first and after the last it stands still.
+
+    Positions and rotations run along ``pose_spline``, the field of view evenly, both with the easing of the key before.
+
+    Args:
+        start: one camera, in whose frame the keys are; its principal point and its pixels' shape are kept.
+        frames: how many cameras to make, one per video frame.
+        scene_depth: scene units per unit of the keys' positions.
+
+    Raises:
+        MirageError: ``start`` is not one camera, or frames or depth are not positive.
+    """
+    if not isinstance(start, Cameras) or len(start) != 1:
+        raise MirageError(f"keyed_path: start must be one camera; got {start!r}.")
+    if not isinstance(frames, int) or frames < 1:
+        raise MirageError(f"keyed_path: frames must be a whole number of at least 1; got {frames!r}.")
+    check_number("keyed_path", "scene_depth", scene_depth, above=0.0)
+    along = _along(keys, torch.linspace(0.0, 1.0, frames, dtype=torch.float64))  # (F,) fractional key numbers
+    poses = pose_spline(torch.stack([_pose(key) for key in keys]), along)
+    poses[:, :3, 3] *= scene_depth
+    own = math.degrees(2 * math.atan(0.5 / float(start.K[0, 0, 0])))
+    degrees = torch.tensor([own if key.field_of_view is None else key.field_of_view for key in keys]).double()
+    low = along.floor().long().clamp(max=max(len(keys) - 2, 0))
+    fov = torch.lerp(degrees[low], degrees[(low + 1).clamp(max=len(keys) - 1)], along - low)
+    zoom = math.tan(math.radians(own) / 2) / torch.tan(torch.deg2rad(fov) / 2)  # (F,)
+    K = start.K.cpu().repeat(frames, 1, 1)
+    K[:, :2, :2] *= zoom.float().view(-1, 1, 1)
+    return Cameras(start.cam2world.cpu() @ poses.float(), K)
+
+
+def _along(keys: tuple[CameraKey, ...], times: Tensor) -> Tensor:
+    """Where each time ``(F,)`` is, as a fractional key number."""
+    if len(keys) == 1:
+        return torch.zeros_like(times)
+    at = torch.tensor([key.time for key in keys], dtype=torch.float64)
+    times = times.clamp(at[0], at[-1])
+    low = (torch.searchsorted(at, times, right=True) - 1).clamp(0, len(keys) - 2)
+    share = (times - at[low]) / (at[low + 1] - at[low])
+    eased = torch.stack([_eased(keys[k].easing, u) for k, u in zip(low.tolist(), share, strict=True)])
+    return low + eased
+
+
+def _eased(easing: str, u: Tensor) -> Tensor:
+    match easing:
+        case "smooth":
+            return u * u * (3.0 - 2.0 * u)
+        case "start gently":
+            return u * u
+        case "stop gently":
+            return u * (2.0 - u)
+        case _:
+            return u
+
+
+def _pose(key: CameraKey) -> Tensor:
+    """``(4, 4)`` in the frame of the start camera, its position in the keys' unit."""
+    (sp, cp), (st, ct), (sr, cr) = (
+        (math.sin(math.radians(angle)), math.cos(math.radians(angle))) for angle in (key.pan, key.tilt, key.roll)
+    )
+    pan = torch.tensor([[cp, 0.0, sp], [0.0, 1.0, 0.0], [-sp, 0.0, cp]], dtype=torch.float64)
+    tilt = torch.tensor([[1.0, 0.0, 0.0], [0.0, ct, -st], [0.0, st, ct]], dtype=torch.float64)
+    roll = torch.tensor([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, :3] = pan @ tilt @ roll
+    pose[:3, 3] = torch.tensor(key.position, dtype=torch.float64)
+    return pose

@@ -1,0 +1,58 @@
+"""Camera Path Editor."""
+
+from comfy_api.latest import io
+
+from ..mirage_core import Geometry, LatentMemory, MirageError
+from ..mirage_core.camera_keys import keyed_path, keys_from_text
+from .host.editor_scene import write_scene
+from .types import CAMERA, CamerasSocket, GeometrySocket, MemorySocket
+
+
+class CameraPathEditor(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_CameraPathEditor",
+            display_name="Camera Path Editor",
+            category=CAMERA,
+            description="Draw a camera path among the memory's points: keys that are added from a view, dragged, timed "
+            "and undone, with the share of known tokens below the timeline. Press Show scene to see the points.",
+            search_aliases=["keyframes", "trajectory", "camera animation", "orbit", "dolly", "spline", "mirage"],
+            inputs=[
+                GeometrySocket.Input("geometry", tooltip="Where the path starts, and how deep the scene is."),
+                io.Int.Input(
+                    "frames",
+                    default=81,
+                    min=1,
+                    max=100000,
+                    step=4,
+                    tooltip="Length in video frames. Video latents hold 1 + 4 n frames: 33, 49, 81 ... The keys keep "
+                    "their share of it.",
+                ),
+                io.String.Input(
+                    "path",
+                    default="",
+                    extra_dict={"widgetType": "MIRAGE_CAMERA_PATH"},
+                    tooltip="The keys, as JSON that may be edited by hand. Positions are shares of the picture's "
+                    "median depth, angles are degrees, both against the picture's camera. Empty: a short way forward.",
+                ),
+                MemorySocket.Input(
+                    "memory", optional=True, tooltip="Shown as points, and what coverage is counted by."
+                ),
+            ],
+            outputs=[CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, path: str | None) -> bool | str:
+        try:
+            keys_from_text(path or "")
+        except MirageError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, geometry: Geometry, frames: int, path: str, memory: LatentMemory | None = None) -> io.NodeOutput:
+        cameras = keyed_path(keys_from_text(path), geometry.cameras[0], frames, geometry.median_depth)
+        return io.NodeOutput(cameras, ui={"mirage_scene": [write_scene(geometry, memory)]})

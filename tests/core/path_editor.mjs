@@ -1,0 +1,32 @@
+// Reads {frames, K, cases: [{text}]} and a scene file named on the command line; writes poses and coverage as JSON.
+import { readFileSync } from "node:fs";
+import { knownShare } from "../../web/editor/coverage.mjs";
+import { anglesOf, keysFromText, pathThrough, poseOf, textFromKeys } from "../../web/editor/keys.mjs";
+import { ownFieldOf, sceneFromBytes } from "../../web/editor/scene.mjs";
+import { rotated } from "../../web/editor/spline.mjs";
+
+const [vectors, sceneFile] = process.argv.slice(2);
+const { frames, K, cases } = JSON.parse(readFileSync(vectors));
+const own = ownFieldOf({ K });
+const answer = { cases: [] };
+for (const { text } of cases) {
+  const keys = keysFromText(text);
+  const path = pathThrough(keys, own);
+  const poses = [];
+  for (let frame = 0; frame < frames; frame++) {
+    const { position, rotation, fieldOfView } = path(frames > 1 ? frame / (frames - 1) : 0);
+    const columns = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map((axis) => rotated(rotation, axis));
+    poses.push({ position, columns, fx: 0.5 / Math.tan((fieldOfView * Math.PI) / 360) });
+  }
+  const angles = keys.map((key) => ({ wanted: [key.pan, key.tilt, key.roll], found: anglesOf(poseOf(key).rotation) }));
+  answer.cases.push({ poses, angles, again: JSON.stringify(keysFromText(textFromKeys(keys))) === JSON.stringify(keys) });
+}
+if (sceneFile) {
+  const bytes = readFileSync(sceneFile);
+  const scene = sceneFromBytes(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const [, , , bend] = cases;
+  const path = pathThrough(keysFromText(bend.text), ownFieldOf(scene));
+  answer.known = [];
+  for (let frame = 0; frame < frames; frame++) answer.known.push(knownShare(scene, path(frame / (frames - 1)), ownFieldOf(scene)));
+}
+process.stdout.write(JSON.stringify(answer));

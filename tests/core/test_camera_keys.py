@@ -1,0 +1,167 @@
+"""Paths from keys, and the smooth curve through poses."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirage_core import Cameras, MirageError
+from mirage_core.camera_keys import DEFAULT, EASINGS, CameraKey, keyed_path, keys_from_text, keys_to_text
+from mirage_core.splines import pose_spline
+
+VECTORS = json.loads((Path(__file__).parent.parent / "data" / "camera_keys.json").read_text())
+START = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(VECTORS["K"]))
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_a_path_goes_where_the_recorded_one_goes(case):
+    path = keyed_path(keys_from_text(case["text"]), START, VECTORS["frames"], scene_depth=1.0)
+    wanted = torch.tensor([pose["position"] for pose in case["poses"]])
+    torch.testing.assert_close(path.centers, wanted, atol=2e-6, rtol=0)
+    wanted = torch.tensor([pose["rotation"] for pose in case["poses"]])
+    torch.testing.assert_close(path.cam2world[:, :3, :3], wanted, atol=2e-6, rtol=0)
+    torch.testing.assert_close(path.K[:, 0, 0], torch.tensor([p["fx"] for p in case["poses"]]), atol=2e-6, rtol=1e-6)
+
+
+def test_a_path_goes_through_its_keys_and_begins_at_the_start_camera_exactly():
+    keys = (CameraKey(0), CameraKey(0.25, (0.1, 0.2, 0.3), pan=30, tilt=20, roll=10), CameraKey(1, (0, 0, 1), pan=-50))
+    turned = START.transformed(rotation=rotation_about("y", 0.7), translation=torch.tensor([3.0, -1.0, 2.0]))
+    path = keyed_path(keys, turned, 9, scene_depth=2.0)
+    assert torch.equal(path.cam2world[0], turned.cam2world[0])
+    local = path.relative_to(turned)
+    torch.testing.assert_close(local.centers[2], torch.tensor([0.2, 0.4, 0.6]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(local.centers[8], torch.tensor([0.0, 0.0, 2.0]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(local.cam2world[8, :3, :3], rotation_about("y", math.radians(-50)), atol=1e-6, rtol=0)
+
+
+def rotation_about(axis: str, angle: float) -> torch.Tensor:
+    s, c = math.sin(angle), math.cos(angle)
+    return {
+        "x": torch.tensor([[1.0, 0, 0], [0, c, -s], [0, s, c]]),
+        "y": torch.tensor([[c, 0, s], [0, 1.0, 0], [-s, 0, c]]),
+        "z": torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]),
+    }[axis]
+
+
+def test_pan_is_to_the_right_tilt_up_and_roll_clockwise():
+    path = keyed_path((CameraKey(0, pan=10), CameraKey(1, tilt=10)), START, 2, 1.0)
+    right, up = path.cam2world[0, :3, 2], path.cam2world[1, :3, 2]  # optical axes
+    assert right[0] > 0.1 and abs(right[1]) < 1e-6
+    assert up[1] < -0.1 and abs(up[0]) < 1e-6
+    rolled = keyed_path((CameraKey(0, roll=10),), START, 1, 1.0)
+    assert rolled.cam2world[0, 1, 0] > 0.1  # the camera's right hand goes down
+
+
+@pytest.mark.parametrize("easing", EASINGS)
+def test_an_easing_starts_and_ends_at_the_keys_and_never_turns_back(easing):
+    path = keyed_path((CameraKey(0, easing=easing), CameraKey(1, (0, 0, 1))), START, 101, 1.0)
+    z = path.centers[:, 2]
+    assert z[0] == 0 and abs(float(z[-1]) - 1) < 1e-6
+    steps = z.diff()
+    assert (steps >= -1e-6).all()
+    gentle_start, gentle_end = float(steps[0]) < 0.003, float(steps[-1]) < 0.003
+    assert (gentle_start, gentle_end) == (easing in ("smooth", "start gently"), easing in ("smooth", "stop gently"))
+
+
+def test_before_the_first_key_and_after_the_last_the_camera_stands():
+    path = keyed_path((CameraKey(0.25, (0, 0, 1)), CameraKey(0.75, (0, 0, 2))), START, 9, 1.0)
+    assert path.centers[:, 2].tolist() == [1, 1, 1, 1.25, 1.5, 1.75, 2, 2, 2]
+
+
+def test_two_equal_keys_hold_the_camera_between_moves():
+    keys = (CameraKey(0), CameraKey(0.4, (1, 0, 0), pan=60), CameraKey(0.6, (1, 0, 0), pan=60), CameraKey(1, (1, 0, 3)))
+    held = keyed_path(keys, START, 101, 1.0)[slice(40, 61)]
+    torch.testing.assert_close(held.cam2world, held.cam2world[:1].expand_as(held.cam2world), atol=1e-6, rtol=0)
+
+
+def test_a_key_without_a_lens_takes_the_start_cameras_own():
+    path = keyed_path((CameraKey(0), CameraKey(1, field_of_view=40)), START, 3, 1.0)
+    torch.testing.assert_close(path.K[0], START.K[0], atol=1e-6, rtol=0)
+    own = math.degrees(2 * math.atan(0.5 / float(START.K[0, 0, 0])))
+    seen = [math.degrees(2 * math.atan(0.5 / float(K[0, 0]))) for K in path.K]
+    assert seen == pytest.approx([own, (own + 40) / 2, 40], abs=1e-3)
+    torch.testing.assert_close(path.K[:, 1, 1] / path.K[:, 0, 0], torch.full((3,), 1.5))
+
+
+def test_an_empty_text_is_the_default_and_texts_are_read_back():
+    assert keys_from_text("  ") == DEFAULT
+    keys = (CameraKey(0.1, (1, 2, 3), 4, 5, 6, 70, "smooth"), CameraKey(0.9))
+    assert keys_from_text(keys_to_text(keys)) == keys
+
+
+GOOD = '{"format": "mirage-camera-keys", "version": 1, "keys": %s}'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "path: must be JSON; "),
+        ("[]", 'path: must be a JSON object with "format": "mirage-camera-keys"'),
+        ('{"format": "x"}', 'path: must be a JSON object with "format": "mirage-camera-keys"'),
+        ('{"format": "mirage-camera-keys", "version": 2}', "path: must be of version 1; got 2"),
+        (GOOD % "[]", "path: keys must be a list of at least one key"),
+        (GOOD % "[{}]", "path: key 1 must have a time"),
+        (GOOD % '[{"time": 0, "fov": 3}]', "path: key 1 must have a time, and may have easing, field_of_view, pan"),
+        (GOOD % '[{"time": "0"}]', "path: key 1: time must be a number; got '0'"),
+        (GOOD % '[{"time": true}]', "path: key 1: time must be a number; got True"),
+        (GOOD % '[{"time": 0}, {"time": 1.5}]', r"path: key 2: time must lie in 0\.\.1; got 1\.5"),
+        (GOOD % '[{"time": 0.5}, {"time": 0.5}]', "in the order of their times; key 1 is at 0.5, key 2 at 0.5"),
+        (GOOD % '[{"time": 0, "position": [1, 2]}]', "path: key 1: position must be three numbers"),
+        (GOOD % '[{"time": 0, "position": [1, 2, NaN]}]', "path: key 1: position must be a number; got nan"),
+        (GOOD % '[{"time": 0, "field_of_view": 0}]', r"path: key 1: field_of_view must lie in 0\.\.179; got 0"),
+        (GOOD % '[{"time": 0, "easing": "bouncy"}]', "path: key 1: easing must be one of linear, smooth"),
+    ],
+)
+def test_a_bad_path_is_refused_in_words(text, message):
+    with pytest.raises(MirageError, match=message):
+        keys_from_text(text)
+
+
+def test_bad_arguments_of_a_path_are_named():
+    with pytest.raises(MirageError, match="keyed_path: start must be one camera"):
+        keyed_path(DEFAULT, Cameras(torch.eye(4).repeat(2, 1, 1), START.K), 3, 1.0)
+    with pytest.raises(MirageError, match="keyed_path: frames must be a whole number of at least 1; got 0"):
+        keyed_path(DEFAULT, START, 0, 1.0)
+    with pytest.raises(MirageError, match="keyed_path: scene_depth"):
+        keyed_path(DEFAULT, START, 3, 0.0)
+
+
+coordinates = st.integers(-64, 64).map(lambda n: n / 32)
+
+
+@given(st.lists(st.tuples(coordinates, coordinates, coordinates, coordinates), min_size=2, max_size=6))
+def test_a_spline_passes_through_its_poses_and_stays_rigid(rows):
+    poses = torch.stack([pose_of(*row) for row in rows])
+    at_poses = pose_spline(poses, torch.arange(len(poses)))
+    torch.testing.assert_close(at_poses, poses.double(), atol=1e-6, rtol=0)
+    between = pose_spline(poses, torch.linspace(0, len(poses) - 1, 40))
+    eye = torch.eye(3, dtype=torch.float64).expand(40, 3, 3)
+    torch.testing.assert_close(between[:, :3, :3].mT @ between[:, :3, :3], eye, atol=1e-6, rtol=0)
+
+
+def pose_of(x, y, z, angle) -> torch.Tensor:
+    pose = torch.eye(4)
+    pose[:3, :3] = rotation_about("y", angle) @ rotation_about("x", angle / 3)
+    pose[:3, 3] = torch.tensor([x, y, z])
+    return pose
+
+
+def test_a_spline_rounds_a_corner_without_leaving_it_far():
+    poses = torch.stack([pose_of(0, 0, 0, 0), pose_of(1, 0, 0, 0), pose_of(1, 0, 1, 0)])
+    curve = pose_spline(poses, torch.linspace(0, 2, 201))[:, :3, 3]
+    turns = torch.nn.functional.normalize(curve.diff(dim=0), dim=1)
+    assert float((turns[1:] * turns[:-1]).sum(dim=1).min()) > 0.99  # no kink
+    assert float(curve[:, 0].max()) < 1.1 and float(curve.min()) > -0.1
+
+
+def test_a_path_of_a_file_is_resampled_along_the_curve():
+    angles = torch.linspace(0, math.pi / 2, 7)
+    ring = torch.stack([pose_of(math.sin(a), 0, 1 - math.cos(a), -float(a)) for a in angles])
+    fine = Cameras(ring, START.K).resampled(61)
+    away = (fine.centers - torch.tensor([0.0, 0.0, 1.0])).norm(dim=1)
+    assert float((away - 1).abs().max()) < 3e-3  # straight lines between the seven would miss by 9e-3
+    torch.testing.assert_close(fine.centers[::10], ring[:, :3, 3], atol=1e-6, rtol=0)

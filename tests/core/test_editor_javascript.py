@@ -1,0 +1,33 @@
+"""The Camera Path Editor's JavaScript gives the poses that mirage_core gives."""
+
+import json
+
+import pytest
+from javascript import VECTORS, path_editor
+
+RECORDED = json.loads(VECTORS.read_text())
+
+
+@pytest.fixture(scope="module")
+def computed():
+    return path_editor()
+
+
+@pytest.mark.parametrize("number", range(len(RECORDED["cases"])), ids=[case["name"] for case in RECORDED["cases"]])
+def test_the_page_goes_where_python_goes(computed, number):
+    recorded, found = RECORDED["cases"][number]["poses"], computed["cases"][number]["poses"]
+    assert len(found) == RECORDED["frames"]
+    for ours, pages in zip(recorded, found, strict=True):
+        assert pages["position"] == pytest.approx(ours["position"], abs=2e-6)
+        assert pages["fx"] == pytest.approx(ours["fx"], rel=2e-6)
+        columns = [list(column) for column in zip(*ours["rotation"], strict=True)]
+        for mine, yours in zip(columns, pages["columns"], strict=True):
+            assert yours == pytest.approx(mine, abs=3e-6)
+
+
+@pytest.mark.parametrize("number", range(len(RECORDED["cases"])), ids=[case["name"] for case in RECORDED["cases"]])
+def test_the_page_reads_its_own_text_and_its_own_angles(computed, number):
+    case = computed["cases"][number]
+    assert case["again"]
+    for angles in case["angles"]:
+        assert list(angles["found"].values()) == pytest.approx(angles["wanted"], abs=1e-9)
