@@ -1,12 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup walk test bench lint clean
+.PHONY: help setup walk test test-browser bench lint clean
 
 help:
 	@echo "make walk   walk through a remembered scene in a real ComfyUI server: output/walk.mp4, walk.png, walk.json, scene_walk.png"
 	@echo "make bench  run the benchmarks: benchmarks/results/<machine>.json, tables and plots; tables go into the README"
 	@echo "make test   lint, then run every test, those in a real ComfyUI server included"
+	@echo "make test-browser  use the pack in a real browser (needs Chromium): screenshots in output/browser"
 
 setup:
 	@$(PYTHON) .ci/setup_host.py
@@ -15,7 +16,10 @@ walk: setup
 	@$(BIN)/python .ci/walk.py
 
 test: lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --ignore=tests/browser
+
+test-browser: setup
+	$(BIN)/pytest -q tests/browser
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py

@@ -23,7 +23,9 @@ const STYLE = `
 .mirage-editor input { width: 52px; }
 .mirage-editor .view { position: relative; flex: 1; min-height: 120px; background: ${BACKGROUND}; }
 .mirage-editor .times { position: relative; flex: none; height: 66px; }
-.mirage-editor .hint { position: absolute; left: 8px; top: 6px; color: ${DIM}; pointer-events: none; white-space: pre-line; }
+.mirage-editor .hint { position: absolute; left: 8px; top: 8px; padding: 2px 6px; border-radius: 4px;
+  background: ${BACKGROUND}d0; pointer-events: none; white-space: pre-line; }
+.mirage-editor .hint:empty { display: none; }
 .mirage-editor .hint.error { color: ${CAREFUL}; }
 .mirage-editor .state { color: ${DIM}; }
 `;

@@ -15,7 +15,7 @@ const AIM = 0.4; // from a key to the ball that aims it
 const BALL = 6; // pixels, radius
 const REACH = 14; // pixels around a ball that take it
 const MOST_STEPS = 600; // of the drawn path
-const POINT = 1.1; // drawn width of a token, in widths: closes the seams between neighbours
+const POINT = 1.25; // drawn width of a token, in widths: closes the seams between neighbours
 const TURN = 0.15; // degrees per pixel, through the camera
 const STEP = 0.02; // median depths per notch of the wheel, through the camera
 

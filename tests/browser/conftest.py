@@ -1,0 +1,67 @@
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path += [str(ROOT / ".ci"), str(Path(__file__).parent)]
+
+from comfy_page import ComfyPage  # noqa: E402 - found through the line above
+from comfy_server import PACK_NAME, ComfyServer  # noqa: E402
+from setup_host import host_dir  # noqa: E402
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PICTURES = ROOT / "output" / "browser"
+WIDTH, HEIGHT = 1500, 950
+# software WebGL; no look-ups of hosts that a test machine may not reach
+OPTIONS = [
+    *("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb"),
+    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+]
+SETTINGS = {  # without them the first visit opens dialogs
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.Persist": False,
+    "Comfy.Notification.ShowVersionUpdates": False,
+    "Comfy.VersionCompatibility.DisableWarnings": True,
+    "Comfy.Window.UnloadConfirmation": False,
+    "Comfy.Minimap.Visible": False,
+}
+
+
+@pytest.fixture(scope="session")
+def server():
+    with ComfyServer(host_dir(), {PACK_NAME: ROOT}) as running:
+        shutil.copy(host_dir() / "input" / "example.png", running.base / "input")  # as every ComfyUI has it
+        settings = running.base / "user" / "default" / "comfy.settings.json"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps(SETTINGS))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def context(server):
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not program:
+        pytest.fail("there is no Chromium: install one (Debian: apt install chromium), or set CHROMIUM", pytrace=False)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=program, args=OPTIONS) as browser:
+        yield browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["canvas nodes", "nodes 2.0"])
+def page(request, context, server):
+    opened = ComfyPage(context, server.url, request.param, PICTURES)
+    yield opened
+    opened.page.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong_on_the_page(page):
+    page.errors.clear()
+    yield
+    assert page.errors == []
