@@ -93,7 +93,9 @@ def install(host: Path) -> None:
         say(f"[3/{STEPS}] ComfyUI in {host} (COMFYUI_DIR)")
     pip_step(4, "what ComfyUI needs", "install", "-r", str(host / "requirements.txt"))
     pip_step(5, "what the pack and its tests need", "install", *(f"-r{path}" for path in REQUIREMENTS))
-    modules = "torch, torchvision, torchaudio, aiohttp, av, PIL, kornia, einops, safetensors, pytest, hypothesis"
+    modules = (
+        "torch, torchvision, torchaudio, aiohttp, av, PIL, kornia, einops, safetensors, pytest, hypothesis, playwright"
+    )
     run_step(6, "check that it imports", [str(PYTHON), "-c", f"import {modules}"])
     say(f"ready in {time.monotonic() - started:.0f} s: ComfyUI in {shown(host)}, Python in {shown(VENV)}")
 

@@ -16,6 +16,7 @@ from .parsed import (
     Written,
     check_quaternions,
     intrinsics,
+    matrix_to_quaternion,
     normalised,
     numbers,
     oriented,
@@ -84,7 +85,9 @@ def write(path: Path, written: Written, binary: bool = False) -> None:
     H, W = written.image_size
     K = written.K_pixels
     cameras = [(n + 1, 1, W, H, [k[0, 0], k[1, 1], k[0, 2], k[1, 2]]) for n, k in enumerate(K)]
-    poses = [(n + 1, [*matrix_to_quaternion(m[:3, :3]), *m[:3, 3]]) for n, m in enumerate(written.world2cam)]
+    world2cam = written.world2cam
+    values = np.concatenate([matrix_to_quaternion(world2cam[:, :3, :3]), world2cam[:, :3, 3]], axis=1)
+    poses = [(n + 1, one) for n, one in enumerate(values)]
     if binary:
         packed = [struct.pack("<iiQQ4d", n, model, w, h, *values) for n, model, w, h, values in cameras]
         (path / "cameras.bin").write_bytes(struct.pack("<Q", len(cameras)) + b"".join(packed))
@@ -100,21 +103,6 @@ def write(path: Path, written: Written, binary: bool = False) -> None:
     lines = [f"{n} " + " ".join(map(repr, map(float, values))) + f" {n} {n:05d}.png\n" for n, values in poses]
     (path / "images.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (path / "points3D.txt").write_text("# no points\n", encoding="utf-8")
-
-
-def matrix_to_quaternion(rotation: np.ndarray) -> np.ndarray:
-    """Quaternion ``(4,)``, w first, not negative, of a rotation ``(3, 3)``: an eigenvector of Bar-Itzhack's matrix."""
-    (a, b, c), (d, e, f), (g, h, i) = rotation
-    symmetric = np.array(
-        [
-            [a - e - i, b + d, c + g, h - f],
-            [b + d, e - a - i, f + h, c - g],
-            [c + g, f + h, i - a - e, d - b],
-            [h - f, c - g, d - b, a + e + i],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(symmetric)[1][:, -1]
-    return np.array([w, x, y, z]) * (1.0 if w >= 0 else -1.0)
 
 
 def _folder(path: Path) -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
-from .colmap import matrix_to_quaternion
 from .json_file import entry, load
 from .parsed import (
     FLIP,
@@ -18,6 +17,7 @@ from .parsed import (
     Written,
     check_quaternions,
     intrinsics,
+    matrix_to_quaternion,
     oriented,
     pose,
     quaternion_to_matrix,
@@ -67,7 +67,7 @@ def write(path: Path, written: Written) -> None:
         "focal_length": float(written.K[0, 0, 0]) * SENSOR,
         "sensor_width": SENSOR,
         "positions": matrices[:, :3, 3].tolist(),
-        "quaternions": [matrix_to_quaternion(m[:3, :3]).tolist() for m in matrices],
+        "quaternions": matrix_to_quaternion(matrices[:, :3, :3]).tolist(),
     }
     about = {"resolution": [W, H], "num_frames": len(matrices)}
     path.write_text(json.dumps({"metadata": about, "camera": camera}, indent=1), encoding="utf-8")

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
+from kornia.geometry.liegroup import So3
+from kornia.geometry.quaternion import Quaternion
 
 from ..cameras import Cameras
 from ..errors import MirageError
@@ -140,15 +143,13 @@ def vertical_fov(K: np.ndarray) -> np.ndarray:
 
 def quaternion_to_matrix(wxyz: np.ndarray) -> np.ndarray:
     """Rotations ``(T, 3, 3)`` of quaternions ``(T, 4)``, w first; they are normalised."""
-    w, x, y, z = (wxyz / np.linalg.norm(wxyz, axis=1, keepdims=True)).T
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], axis=1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=1),
-        ],
-        axis=1,
-    )
+    return So3(Quaternion(torch.from_numpy(wxyz)).normalize()).matrix().numpy()
+
+
+def matrix_to_quaternion(rotation: np.ndarray) -> np.ndarray:
+    """Quaternions ``(T, 4)``, w first and not negative, of rotations ``(T, 3, 3)``."""
+    wxyz = Quaternion.from_matrix(torch.from_numpy(rotation)).data.numpy()
+    return wxyz * np.where(wxyz[:, :1] < 0, -1.0, 1.0)
 
 
 def check_quaternions(wxyz: np.ndarray, name: str) -> np.ndarray:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError, describe
-from .colmap import matrix_to_quaternion
 from .parsed import (
     FLIP,
     Parsed,
@@ -17,6 +16,7 @@ from .parsed import (
     Written,
     check_quaternions,
     from_vertical_fov,
+    matrix_to_quaternion,
     oriented,
     pose,
     quaternion_to_matrix,
@@ -94,7 +94,7 @@ def _vector(info: dict, name: str, axes: str, where: str) -> np.ndarray:
 def camera_info(cam2world: np.ndarray, fov: float, aspect: float) -> dict:
     """One camera ``(4, 4)``, OpenCV axes, as the host's viewers take it."""
     matrix = FLIP @ cam2world @ FLIP
-    w, x, y, z = matrix_to_quaternion(matrix[:3, :3])
+    w, x, y, z = matrix_to_quaternion(matrix[None, :3, :3])[0]
     position, target = matrix[:3, 3], matrix[:3, 3] - matrix[:3, 2]
     return {
         "position": dict(zip("xyz", position.tolist(), strict=True)),

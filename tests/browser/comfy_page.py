@@ -44,6 +44,7 @@ class ComfyPage:
     def __init__(self, context: BrowserContext, url: str, vue: bool, pictures: Path):
         self.url, self.vue, self.pictures = url, vue, pictures
         self.errors: list[str] = []
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.page = context.new_page()
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(f"{error}"))
@@ -102,7 +103,7 @@ class ComfyPage:
         assert reply.status == 200 and not answer.get("node_errors"), answer
         deadline = time.monotonic() + RUN_SECONDS
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(f"{self.url}/history/{answer['prompt_id']}") as history:
+            with self._direct.open(f"{self.url}/history/{answer['prompt_id']}") as history:
                 entry = json.load(history).get(answer["prompt_id"])
             if entry and entry["status"].get("completed") is not None:
                 assert entry["status"]["status_str"] == "success", entry["status"]["messages"][-1]
