@@ -7,6 +7,7 @@ from ..mirage_core.camera_files import AUTO, FORMATS, WRITABLE, CameraFile, Read
 from .host.folders import CAMERA_SUFFIXES, camera_files, fingerprint, new_path, readable_path
 from .types import CAMERA, CamerasSocket, GeometrySocket
 
+FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
 TITLES = "; ".join(f"{name}: {module.TITLE}" for name, module in FORMATS.items())
 
 
@@ -35,7 +36,7 @@ class LoadCameraPath(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Length in video frames, by interpolation along the path. 0 = as many as the file has.",
+                    tooltip="Length in video frames, along a smooth curve. 0 = as many as the file has.",
                 ),
                 io.Float.Input(
                     "scale",
@@ -83,6 +84,40 @@ class LoadCameraPath(io.ComfyNode):
                 io.Boolean.Input(
                     "transpose", default=False, optional=True, advanced=True, tooltip="The matrices are transposed."
                 ),
+                io.Combo.Input(
+                    "flip",
+                    options=list(FLIPS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="Camera axes that point the other way than the format says. y and z: OpenGL cameras where "
+                    "OpenCV ones are expected, or the reverse.",
+                ),
+                io.Boolean.Input(
+                    "quaternion_xyzw",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Quaternions stand with w last, where the format has it first.",
+                ),
+                io.Boolean.Input(
+                    "horizontal_fov",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="The file's field of view is horizontal, where the format's is vertical.",
+                ),
+                *(
+                    io.Int.Input(
+                        name,
+                        default=0,
+                        min=0,
+                        max=16384,
+                        optional=True,
+                        advanced=True,
+                        tooltip="Pixels of the picture that intrinsics in pixels belong to. 0 = as the file says.",
+                    )
+                    for name in ("image_width", "image_height")
+                ),
             ],
             outputs=[
                 CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame."),
@@ -115,9 +150,28 @@ class LoadCameraPath(io.ComfyNode):
         camera: str = "",
         invert: bool = False,
         transpose: bool = False,
+        flip: str = "none",
+        quaternion_xyzw: bool = False,
+        horizontal_fov: bool = False,
+        image_width: int = 0,
+        image_height: int = 0,
     ) -> io.NodeOutput:
-        depth = geometry.median_depth if geometry is not None else 1.0
-        options = ReadOptions(None, field_of_view, camera, invert, transpose, scene_depth=depth)
+        if (image_width == 0) != (image_height == 0):
+            raise MirageError(
+                f"Load Camera Path: set both image_width and image_height, or neither; got {image_width} and "
+                f"{image_height}."
+            )
+        options = ReadOptions(
+            image_size=(image_height, image_width) if image_width else None,
+            field_of_view=field_of_view,
+            camera=camera,
+            invert=invert,
+            transpose=transpose,
+            flip=FLIPS[flip],
+            xyzw=quaternion_xyzw,
+            horizontal_fov=horizontal_fov,
+            scene_depth=geometry.median_depth if geometry is not None else 1.0,
+        )
         found = read_cameras(readable_path(file, CAMERA_SUFFIXES), format, options)
         cameras = _resampled(found, frames).transformed(scale=scale)
         if geometry is not None:

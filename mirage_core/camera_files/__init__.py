@@ -22,7 +22,7 @@ from . import (
     spherical,
     threejs,
 )
-from .parsed import Parsed, ReadOptions, Written, from_vertical_fov
+from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, Written, from_vertical_fov
 
 FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "mirage": mirage_json,
@@ -38,9 +38,13 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
 }
 WRITABLE = tuple(name for name in FORMATS if name != "spherical")
 AUTO = "auto"
+FLIPS = ("", "x", "y", "z", "yz")
 SAME_SCALE = 0.01  # by how much the column lengths of one rotation may differ
 RIGHT_ANGLES = 0.01
-CENTRED = (0.25, 0.75)  # where a principal point is expected, in shares of the picture
+AHEAD = 0.9  # cosine of an angle to the view
+CENTRED = (0.3, 0.7)  # where a principal point is expected, in shares of the picture
+WIDE = 115.0  # degrees, horizontal
+BACKWARD = 0.9  # share of a path that goes against the view
 SWAPPED = 8.0  # times longer than its inverse's: a path that is probably the inverse of what it should be
 
 
@@ -85,6 +89,7 @@ def read_cameras(path: str | Path, format: str = AUTO, options: ReadOptions | No
     path = Path(path)
     check_choice("read_cameras", "format", format, (AUTO, *FORMATS))
     check_number("read_cameras", "scene_depth", options.scene_depth, above=0.0)
+    check_choice("read_cameras", "flip", options.flip, FLIPS)
     if not path.exists():
         raise MirageError(f"read_cameras: path must be a file; {path.name!r} is not there.")
     if format == AUTO:
@@ -98,7 +103,8 @@ def read_cameras(path: str | Path, format: str = AUTO, options: ReadOptions | No
     cameras = Cameras(torch.from_numpy(cam2world).float(), torch.from_numpy(K).float())
     found = [f"{module.TITLE}: {len(cameras)} frame{'s' * (len(cameras) != 1)}", *parsed.notes, *notes]
     found += [_field_of_view(K), _motion(cam2world)]
-    return CameraFile(cameras, format, tuple(found), tuple(_warnings(cam2world, K, options)), parsed.image_size)
+    warnings = [*parsed.warnings, *_warnings(cam2world, K, options)]
+    return CameraFile(cameras, format, tuple(found), tuple(warnings), parsed.image_size)
 
 
 def detected(path: Path) -> str:
@@ -150,7 +156,7 @@ def _rigid(cam2world: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     if (np.linalg.det(rotation) < 0).any():
         raise MirageError(
             f"{name}: rotations must not mirror; frame {int(np.linalg.det(rotation).argmin())} does. One axis of the "
-            "file's cameras or world has another sign than its format says."
+            "file's cameras has another sign than its format says. Set flip to it: y if pictures stand on their heads."
         )
     u, _, v = np.linalg.svd(rotation)
     fixed[:, :3, :3] = u @ v  # text files carry few digits
@@ -175,7 +181,7 @@ def _intrinsics(parsed: Parsed, options: ReadOptions, name: str) -> np.ndarray:
     if K[:, :2].max() > MAX_NORMALISED:
         raise MirageError(
             f"{name}: K does not fit the picture's size: a focal length of {K[0, 0, 0]:.4g} widths. It is in pixels of "
-            "another picture, or not normalised as the format says. Set image_size to the size that K belongs to."
+            f"another picture, or not normalised as the format says. {SET_IMAGE_SIZE}"
         )
     return K
 
@@ -186,13 +192,19 @@ def _field_of_view(K: np.ndarray) -> str:
     return f"field of view {across[0]:.0f} x {along[0]:.0f} degrees{zoom}"
 
 
+def _forward(cam2world: np.ndarray) -> float:
+    """Share of a path that goes where the camera looks, -1..1; 0 for one that goes nowhere."""
+    steps = np.diff(cam2world[:, :3, 3], axis=0)
+    return float((steps * cam2world[:-1, :3, 2]).sum() / max(np.linalg.norm(steps, axis=1).sum(), 1e-9))
+
+
 def _motion(cam2world: np.ndarray) -> str:
     """How long the path is, and whether it looks where it goes."""
     steps = np.diff(cam2world[:, :3, 3], axis=0)
     length = float(np.linalg.norm(steps, axis=1).sum())
     if length < 1e-9:
         return "the camera stays where it is"
-    forward = float((steps * cam2world[:-1, :3, 2]).sum() / length)
+    forward = _forward(cam2world)
     side = float(np.abs((steps * cam2world[:-1, :3, 0]).sum(axis=1)).sum() / length)
     way = "forward" if forward > 0.5 else "backward" if forward < -0.5 else "sideways" if side > 0.5 else "in all ways"
     return f"a path of {length:.3g} units, moving {way}"
@@ -204,16 +216,30 @@ def _warnings(cam2world: np.ndarray, K: np.ndarray, options: ReadOptions):
         x, y = centre[0]
         yield (
             f"the principal point lies at {x:.2f}, {y:.2f} of the picture, far from its middle: K may belong to a "
-            "picture of another size. Set image_size."
+            f"picture of another size. {SET_IMAGE_SIZE}"
+        )
+    across = float(np.degrees(2 * np.arctan(0.5 / K[:, 0, 0])).max())
+    if across > WIDE and not options.horizontal_fov:
+        yield (
+            f"the field of view is {across:.0f} degrees across: if that is too wide, the file's may be the horizontal "
+            "one. Set horizontal_fov."
         )
     if len(cam2world) < 3:
         return
+    if _forward(cam2world) < -BACKWARD:
+        yield (
+            "the camera moves backward all the way: if it should go forward, its axes may be OpenGL's where OpenCV's "
+            "are expected, or the reverse. Set flip to y and z (in Python yz)."
+        )
 
     def length(matrices: np.ndarray) -> float:
         return float(np.linalg.norm(np.diff(matrices[:, :3, 3], axis=0), axis=1).sum())
 
-    here, there = length(cam2world), length(np.linalg.inv(cam2world))
-    if there > 1e-9 and here > SWAPPED * there:
+    world2cam = np.linalg.inv(cam2world)
+    here, there = length(cam2world), length(world2cam)
+    middle = world2cam[:, :3, 3].mean(axis=0)  # the world's origin as the cameras see it
+    orbits = middle[2] > AHEAD * np.linalg.norm(middle)  # a camera that circles what it looks at travels far, too
+    if there > 1e-9 and here > SWAPPED * there and not orbits:
         yield (
             f"read like this the camera travels {here:.3g} units, {here / there:.0f} times as far as if the matrices "
             f"were the inverse: cam2world and world2cam may be swapped. {'Unset' if options.invert else 'Set'} invert."

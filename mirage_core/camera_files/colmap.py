@@ -14,15 +14,14 @@ from .parsed import (
     Parsed,
     ReadOptions,
     Written,
-    check_quaternions,
     intrinsics,
     matrix_to_quaternion,
     normalised,
     numbers,
     oriented,
     pose,
-    quaternion_to_matrix,
     read_text,
+    rotations_of,
 )
 
 TITLE = "COLMAP model"
@@ -69,14 +68,15 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         raise MirageError(f"{folder.name}: images use camera {unknown[0]}, which cameras{kind} does not hold.")
     used = [cameras[camera] for _, camera, _ in images]
     values = np.array([values for _, _, values in images])
-    matrices = pose(quaternion_to_matrix(check_quaternions(values[:, :4], folder.name)), values[:, 4:])
+    rotations, warnings = rotations_of(values[:, :4], options, True, folder.name)
+    matrices = pose(rotations, values[:, 4:])
     notes = ["world2cam as quaternion (w first) and translation, OpenCV axes", "units of a reconstruction"]
     bent = sorted({MODELS[model][0] for model, _, _, _ in used if model not in PINHOLES})
     if bent:
         notes.append(f"lens distortion ({', '.join(bent)}) is left out")
-    K = np.stack([_normalised(camera) for camera in used])
+    K = np.stack([_normalised(camera, options.image_size) for camera in used])
     size = options.image_size or (used[0][2], used[0][1])
-    return Parsed(oriented(matrices, options, True, folder.name), K, notes, size)
+    return Parsed(oriented(matrices, options, True, folder.name), K, notes, size, warnings=warnings)
 
 
 def write(path: Path, written: Written, binary: bool = False) -> None:
@@ -109,9 +109,9 @@ def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _normalised(camera: Camera) -> np.ndarray:
+def _normalised(camera: Camera, size: tuple[int, int] | None) -> np.ndarray:
     model, width, height, values = camera
-    return normalised(intrinsics(*(values[place] for place in MODELS[model][2])), (height, width))
+    return normalised(intrinsics(*(values[place] for place in MODELS[model][2])), size or (height, width))
 
 
 def _model(number: int, name: str) -> tuple[str, int, tuple[int, ...]]:

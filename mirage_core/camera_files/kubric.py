@@ -12,15 +12,15 @@ from ..errors import MirageError
 from .json_file import entry, load
 from .parsed import (
     FLIP,
+    SET_IMAGE_SIZE,
     Parsed,
     ReadOptions,
     Written,
-    check_quaternions,
     intrinsics,
     matrix_to_quaternion,
     oriented,
     pose,
-    quaternion_to_matrix,
+    rotations_of,
 )
 
 TITLE = "Kubric metadata.json"
@@ -42,7 +42,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         width, height = about["resolution"]
         size = (int(height), int(width))
     if size is None:
-        raise MirageError(f"{path.name}: must state metadata.resolution; it does not. Set image_size.")
+        raise MirageError(f"{path.name}: must state metadata.resolution; it does not. {SET_IMAGE_SIZE}")
     try:
         positions = np.array(camera["positions"], dtype=np.float64).reshape(-1, 3)
         quaternions = np.array(camera["quaternions"], dtype=np.float64).reshape(-1, 4)
@@ -55,10 +55,11 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         raise MirageError(
             f"{path.name}: positions and quaternions must be as many; got {len(positions)} and {len(quaternions)}."
         )
-    matrices = pose(quaternion_to_matrix(check_quaternions(quaternions, path.name)), positions)
+    rotations, warnings = rotations_of(quaternions, options, False, path.name)
+    matrices = pose(rotations, positions)
     K = np.tile(intrinsics(focal, focal * size[1] / size[0], 0.5, 0.5), (len(matrices), 1, 1))
     notes = ["cam2world as position and quaternion (w first), OpenGL axes (y up, z backward)", "the world's z is up"]
-    return Parsed(oriented(matrices, options, False, path.name) @ FLIP, K, notes, size)
+    return Parsed(oriented(matrices, options, False, path.name) @ FLIP, K, notes, size, warnings=warnings)
 
 
 def write(path: Path, written: Written) -> None:

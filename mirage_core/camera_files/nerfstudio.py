@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import MirageError
 from .json_file import entry, load
-from .parsed import FLIP, Parsed, ReadOptions, Written, intrinsics, normalised, oriented
+from .parsed import FLIP, SET_IMAGE_SIZE, Parsed, ReadOptions, Written, intrinsics, normalised, oriented
 
 TITLE = "nerfstudio transforms.json"
 SUFFIX = ".json"
@@ -50,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
 
 def _intrinsics(values: dict, size: tuple[int, int] | None, name: str) -> np.ndarray:
     if size is None:
-        raise MirageError(f"{name}: must state the picture's size as w and h; it does not. Set image_size.")
+        raise MirageError(f"{name}: must state the picture's size as w and h; it does not. {SET_IMAGE_SIZE}")
     H, W = size
     if "fl_x" in values:
         fx = values["fl_x"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import MirageError
 from .json_file import entry, load
-from .parsed import FLIP, Parsed, ReadOptions, Written, from_vertical_fov, oriented, vertical_fov
+from .parsed import FLIP, Parsed, ReadOptions, Written, from_fov, oriented, vertical_fov
 
 TITLE = "nerfstudio camera_path.json"
 SUFFIX = ".json"
@@ -34,7 +34,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     aspect = size[1] / size[0] if size else float(steps[0].get("aspect", 16 / 9)) if steps else 1.0
     notes = ["cam2world matrices, OpenGL axes (y up, z backward)", "vertical field of view in degrees"]
     return Parsed(
-        oriented(matrices, options, False, path.name) @ FLIP, from_vertical_fov(fov, aspect), notes, size, aspect
+        oriented(matrices, options, False, path.name) @ FLIP, from_fov(fov, aspect, options), notes, size, aspect
     )
 
 

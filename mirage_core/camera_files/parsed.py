@@ -11,6 +11,8 @@ from kornia.geometry.quaternion import Quaternion
 from ..cameras import Cameras
 from ..errors import MirageError
 
+SET_IMAGE_SIZE = "Set image_width and image_height (in Python image_size)."
+LEVEL, ROLLING = 0.02, 0.1  # how far cameras' right hands are from one plane: a level camera, and one that rolls about
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL camera axes (x right, y up, z backward) to OpenCV, and back
 
 
@@ -24,6 +26,10 @@ class ReadOptions:
         camera: which one, of a file that holds several; empty = the first.
         invert: the file's matrices are the inverse of what its format says (world2cam for cam2world, or the reverse).
         transpose: the file's matrices are transposed.
+        flip: camera axes that point the other way than the format says: "", or some of "xyz". "yz" takes OpenGL cameras
+            for OpenCV ones, and the reverse.
+        xyzw: quaternions stand with w last, where the format has it first.
+        horizontal_fov: a field of view is horizontal, where the format's is vertical.
         scene_depth: scene units from the start camera to the point it turns about, for paths in spherical coordinates.
     """
 
@@ -32,6 +38,9 @@ class ReadOptions:
     camera: str = ""
     invert: bool = False
     transpose: bool = False
+    flip: str = ""
+    xyzw: bool = False
+    horizontal_fov: bool = False
     scene_depth: float = 1.0
 
 
@@ -45,6 +54,7 @@ class Parsed:
         notes: what the format says about itself, in words: axes, direction of the matrices, units.
         image_size: ``(H, W)``, None where the file does not say.
         aspect: width over height, for files that say only this.
+        warnings: what looks wrong in the file itself, and which option mends it.
     """
 
     cam2world: np.ndarray
@@ -52,6 +62,7 @@ class Parsed:
     notes: list[str] = field(default_factory=list)
     image_size: tuple[int, int] | None = None
     aspect: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,8 @@ def oriented(matrices: np.ndarray, options: ReadOptions, world2cam: bool, name: 
                 f"{name}: matrices must be invertible; frame {int(np.abs(determinants).argmin())} is not."
             )
         matrices = np.linalg.inv(matrices)
-    return matrices
+    flips = np.diag([*(-1.0 if axis in options.flip else 1.0 for axis in "xyz"), 1.0])
+    return matrices @ flips
 
 
 def _check_not_transposed(matrices: np.ndarray, name: str) -> None:
@@ -128,6 +140,13 @@ def intrinsics(fx, fy, cx, cy) -> np.ndarray:
     K = np.zeros((*fx.shape, 3, 3))
     K[..., 0, 0], K[..., 1, 1], K[..., 0, 2], K[..., 1, 2], K[..., 2, 2] = fx, fy, cx, cy, 1.0
     return K
+
+
+def from_fov(degrees, aspect: float, options: ReadOptions) -> np.ndarray:
+    """Normalised K ``(..., 3, 3)`` of a file's field of view, vertical unless the options say otherwise."""
+    if options.horizontal_fov:
+        degrees = np.degrees(2 * np.arctan(np.tan(np.radians(np.asarray(degrees, dtype=np.float64)) / 2) / aspect))
+    return from_vertical_fov(degrees, aspect)
 
 
 def from_vertical_fov(degrees, aspect) -> np.ndarray:
@@ -152,13 +171,33 @@ def matrix_to_quaternion(rotation: np.ndarray) -> np.ndarray:
     return wxyz * np.where(wxyz[:, :1] < 0, -1.0, 1.0)
 
 
-def check_quaternions(wxyz: np.ndarray, name: str) -> np.ndarray:
-    """Return quaternions ``(T, 4)`` if all are of length 1 to a few percent."""
-    lengths = np.linalg.norm(wxyz, axis=1)
+def rotations_of(
+    quaternions: np.ndarray, options: ReadOptions, world2cam: bool, name: str
+) -> tuple[np.ndarray, list[str]]:
+    """Rotations ``(T, 3, 3)`` of a file's quaternions ``(T, 4)``, w first, and what looks wrong with them."""
+    lengths = np.linalg.norm(quaternions, axis=1)
     if (np.abs(lengths - 1) > 0.05).any():
         worst = int(np.abs(lengths - 1).argmax())
         raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
-    return wxyz
+    w_last = quaternions[:, [3, 0, 1, 2]]
+    read, other = (quaternion_to_matrix(order) for order in (quaternions, w_last)[:: -1 if options.xyzw else 1])
+    warnings = []
+    if world2cam != options.invert:
+        right, right_otherwise = read[:, 0], other[:, 0]  # (T, 3) in the world
+    else:
+        right, right_otherwise = read[:, :, 0], other[:, :, 0]
+    if _roll(right) > ROLLING and _roll(right_otherwise) < LEVEL:
+        order, change = ("w x y z", "Unset") if options.xyzw else ("x y z w", "Set")
+        warnings.append(
+            f"the camera rolls about; with its quaternions read as {order} it stays level. {change} quaternion_xyzw "
+            "(in Python xyzw)."
+        )
+    return read, warnings
+
+
+def _roll(right: np.ndarray) -> float:
+    """How far right hands ``(T, 3)`` are from lying in one plane, as those of a level camera do."""
+    return float(np.linalg.svd(right, compute_uv=False)[-1] / len(right) ** 0.5)
 
 
 def pose(rotation: np.ndarray, center: np.ndarray) -> np.ndarray:

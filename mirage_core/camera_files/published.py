@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
-from .parsed import Parsed, ReadOptions, Written, normalised, oriented
+from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, Written, normalised, oriented
 
 TITLE = "geometry.npz of the published code"
 SUFFIX = ".npz"
@@ -50,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     if K.shape[1:] != (3, 3) or len(K) not in (1, len(matrices)):
         raise MirageError(f"{path.name}: intrinsics must be (T, 3, 3) with T = {len(matrices)}; got {K.shape}.")
     if size is None:
-        raise MirageError(f"{path.name}: must hold depths or frames, which tell the picture's size. Set image_size.")
+        raise MirageError(f"{path.name}: must hold depths or frames, which tell the picture's size. {SET_IMAGE_SIZE}")
     K = np.broadcast_to(K, (len(matrices), 3, 3))
     notes = ["cam2world matrices, OpenCV axes", "K in pixels whose centres are whole numbers", "units of the depth"]
     return Parsed(oriented(matrices, options, False, path.name), normalised(K + HALF_PIXEL, size), notes, size)

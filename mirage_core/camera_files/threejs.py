@@ -14,13 +14,12 @@ from .parsed import (
     Parsed,
     ReadOptions,
     Written,
-    check_quaternions,
-    from_vertical_fov,
+    from_fov,
     matrix_to_quaternion,
     oriented,
     pose,
-    quaternion_to_matrix,
     read_text,
+    rotations_of,
     vertical_fov,
 )
 
@@ -44,15 +43,15 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     infos = data if isinstance(data, list) else [data]
     if not infos:
         raise MirageError(f"{path.name}: must hold a camera; the list is empty.")
-    cameras = [_camera(info, f"{path.name}, camera {n}") for n, info in enumerate(infos)]
+    cameras = [_camera(info, options, f"{path.name}, camera {n}") for n, info in enumerate(infos)]
     matrices = FLIP @ np.stack([matrix for matrix, _, _ in cameras]) @ FLIP
     aspect = options.image_size[1] / options.image_size[0] if options.image_size else cameras[0][2]
-    K = from_vertical_fov(np.array([fov for _, fov, _ in cameras]), aspect)
+    K = from_fov([fov for _, fov, _ in cameras], aspect, options)
     notes = ["cam2world of three.js cameras (y up, z backward)", "vertical field of view in degrees", "viewer units"]
     return Parsed(oriented(matrices, options, False, path.name), K, notes, options.image_size, aspect)
 
 
-def _camera(info: object, where: str) -> tuple[np.ndarray, float, float]:
+def _camera(info: object, options: ReadOptions, where: str) -> tuple[np.ndarray, float, float]:
     """cam2world ``(4, 4)`` in three.js axes, vertical field of view, aspect."""
     if not isinstance(info, dict) or "position" not in info:
         raise MirageError(f"{where}: must hold a position; got {describe(info)}.")
@@ -61,7 +60,7 @@ def _camera(info: object, where: str) -> tuple[np.ndarray, float, float]:
     position = _vector(info, "position", "xyz", where)
     if info.get("quaternion"):
         wxyz = _vector(info, "quaternion", "wxyz", where)
-        rotation = quaternion_to_matrix(check_quaternions(wxyz[None], where))[0]
+        rotation = rotations_of(wxyz[None], options, False, where)[0][0]
     else:
         rotation = _looking(position, _vector(info, "target", "xyz", where), where)
     fov, zoom = float(info.get("fov", 50.0)), float(info.get("zoom", 1.0))

@@ -9,7 +9,7 @@ FIND = "window.app.graph.nodes.find((node) => node.comfyClass === 'Mirage_Camera
 
 def test_from_the_templates_dialog_to_a_walk_along_a_drawn_path(page):
     page.js("await app.extensionManager.command.execute('Comfy.BrowseTemplates')")
-    page.page.get_by_text(PACK_NAME, exact=True).first.click()
+    page.page.locator("[role=dialog]").get_by_text(PACK_NAME, exact=True).click()
     card = page.page.locator("[data-testid='template-workflow-draw_a_walk']")
     card.scroll_into_view_if_needed()
     page.settle(1500)

@@ -140,11 +140,11 @@ def test_a_camera_without_quaternion_looks_at_its_target(tmp_path):
 
 
 def swapped(path):
-    """An orbit of a far point, written with its inverse: the classic mistake."""
+    """A camera that turns on the spot, far from the origin, written with its inverse: the classic mistake."""
     angle = torch.linspace(-0.4, 0.4, 9)
     cam2world = torch.eye(4).repeat(9, 1, 1)
     cam2world[:, :3, :3] = So3.exp(torch.stack([angle * 0, angle, angle * 0], dim=1)).matrix()
-    cam2world[:, :3, 3] = torch.tensor([0.0, 0.0, 40.0])
+    cam2world[:, :3, 3] = torch.tensor([30.0, 5.0, -20.0])
     write_cameras(Cameras(torch.linalg.inv(cam2world), winding(9).K), path, "mirage", SIZE)
 
 
@@ -153,6 +153,93 @@ def test_swapped_matrices_are_noticed_and_invert_mends_them(tmp_path):
     found = read_cameras(tmp_path / "a.json")
     assert any("world2cam may be swapped. Set invert." in warning for warning in found.warnings)
     assert not read_cameras(tmp_path / "a.json", options=ReadOptions(invert=True)).warnings
+
+
+def test_an_orbit_is_not_taken_for_swapped_matrices():
+    """transforms_scaled.json is one; its inverse would stand nearly still."""
+    assert not any("swapped" in warning for warning in read_cameras(FILES / "transforms_scaled.json").warnings)
+
+
+def level_walk(frames=8) -> Cameras:
+    """A camera that walks forward, turns and nods, and never rolls."""
+    steps = torch.linspace(0, 1, frames)
+    pan, tilt = 2.0 * steps, 0.5 * torch.sin(6 * steps)
+    rotations = So3.exp(torch.stack([0 * pan, pan, 0 * pan], 1)) * So3.exp(torch.stack([tilt, 0 * pan, 0 * pan], 1))
+    cam2world = torch.eye(4).repeat(frames, 1, 1)
+    cam2world[:, :3, :3] = rotations.matrix()
+    cam2world[:, :3, 3] = torch.stack([1 - torch.cos(pan), 0 * pan, torch.sin(pan)], 1)
+    return Cameras(cam2world, torch.tensor([[0.8, 0.0, 0.5], [0.0, 1.4, 0.5], [0.0, 0.0, 1.0]]))
+
+
+def test_one_mirrored_axis_is_refused_and_flip_mends_it(tmp_path):
+    walk, path = level_walk(), tmp_path / "path.json"
+    write_cameras(walk, path, "mirage", SIZE)
+    data = json.loads(path.read_text())
+    every(data, lambda m: m * [1, -1, 1, 1])
+    path.write_text(json.dumps(data))
+    with pytest.raises(MirageError, match=r"must not mirror(?s:.*)Set flip to it"):
+        read_cameras(path)
+    found = read_cameras(path, options=ReadOptions(flip="y"))
+    torch.testing.assert_close(found.cameras.cam2world, walk.cam2world)
+
+
+def test_cameras_with_axes_of_opengl_are_noticed_and_flip_mends_them(tmp_path):
+    walk, path = level_walk(), tmp_path / "path.json"
+    write_cameras(walk, path, "mirage", SIZE)
+    assert not read_cameras(path).warnings
+    data = json.loads(path.read_text())
+    every(data, lambda m: m * [1, -1, -1, 1])
+    path.write_text(json.dumps(data))
+    assert any("Set flip to y and z" in warning for warning in read_cameras(path).warnings)
+    found = read_cameras(path, options=ReadOptions(flip="yz"))
+    assert not found.warnings
+    torch.testing.assert_close(found.cameras.cam2world, walk.cam2world)
+
+
+@pytest.mark.parametrize("name", ["colmap", "kubric"])
+def test_quaternions_in_the_other_order_are_noticed_and_xyzw_mends_them(name, tmp_path):
+    walk, path = level_walk(), tmp_path / SUFFIXED[name]
+    write_cameras(walk, path, name, SIZE)
+    assert not read_cameras(path).warnings
+    if name == "kubric":
+        data = json.loads(path.read_text())
+        data["camera"]["quaternions"] = [[x, y, z, w] for w, x, y, z in data["camera"]["quaternions"]]
+        path.write_text(json.dumps(data))
+    else:
+        lines = [line.split() for line in (path / "images.txt").read_text().splitlines()]
+        turned = [[n, x, y, z, w, *rest] for n, w, x, y, z, *rest in filter(None, lines)]
+        (path / "images.txt").write_text("".join(" ".join(line) + "\n\n" for line in turned))
+    assert any("quaternions read as x y z w it stays level. Set quaternion" in w for w in read_cameras(path).warnings)
+    found = read_cameras(path, options=ReadOptions(xyzw=True))
+    assert not found.warnings
+    torch.testing.assert_close(found.cameras.cam2world, walk.cam2world, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["threejs", "nerfstudio path"])
+def test_a_field_of_view_of_the_other_axis_is_noticed_and_horizontal_fov_mends_it(name, tmp_path):
+    wide = Cameras.at_origin(100.0, SIZE)
+    path = tmp_path / SUFFIXED[name]
+    write_cameras(wide, path, name, SIZE)
+    data = json.loads(path.read_text())
+    one = (data["camera_path"] if name == "nerfstudio path" else data)[0]
+    assert one["fov"] < 99  # vertical
+    one["fov"] = 100.0
+    path.write_text(json.dumps(data))
+    assert any("Set horizontal_fov" in warning for warning in read_cameras(path).warnings)
+    found = read_cameras(path, options=ReadOptions(horizontal_fov=True))
+    assert not found.warnings
+    torch.testing.assert_close(found.cameras.K, wide.K, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["nerfstudio", "colmap", "published"])
+def test_intrinsics_in_pixels_of_another_picture_are_noticed_and_image_size_mends_them(name, tmp_path):
+    walk, path = level_walk(), tmp_path / SUFFIXED[name]
+    double = tuple(2 * n for n in SIZE)
+    write_cameras(walk, path, name, SIZE)
+    found = read_cameras(path, options=ReadOptions(image_size=double))  # as if K had been of a picture twice as large
+    torch.testing.assert_close(found.cameras.K[:, :2], walk.K[:, :2] / 2, atol=2e-3, rtol=0)
+    assert any("Set image_width and image_height" in warning for warning in found.warnings)
+    assert not read_cameras(path, options=ReadOptions(image_size=SIZE)).warnings
 
 
 def changed(change):
@@ -228,7 +315,7 @@ TEXTS = {
     "below the pole": ("spherical", "0 1\n0 120\n0 0\n", "within 90"),
     "no frames": ("nerfstudio", {"frames": 3}, "frames must be a JSON list"),
     "frames without matrix": ("nerfstudio", {"frames": [{}], "w": 2, "h": 2}, "transform_matrix"),
-    "no size": ("nerfstudio", {"frames": [{"transform_matrix": EYE}]}, "Set image_size"),
+    "no size": ("nerfstudio", {"frames": [{"transform_matrix": EYE}]}, "Set image_width and image_height"),
     "no focal": ("nerfstudio", {"frames": [{"transform_matrix": EYE}], "w": 2, "h": 2}, "fl_x or camera_angle_x"),
     "fov as text": ("nerfstudio path", {"camera_path": [{"camera_to_world": [], "fov": "wide"}]}, "camera_to_world"),
     "no such camera": ("recammaster", {"frame0": {"cam01": "[1 0 0 0]"}}, "must be one of cam01"),
