@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .cameras import Cameras
-from .errors import MirageError, check_number
+from .cameras import Cameras, check_start
+from .errors import MirageError
 from .splines import pose_spline
 
 FORMAT, VERSION = "mirage-camera-keys", 1
@@ -121,11 +121,7 @@ def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_d
     Raises:
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
-    if not isinstance(start, Cameras) or len(start) != 1:
-        raise MirageError(f"keyed_path: start must be one camera; got {start!r}.")
-    if not isinstance(frames, int) or frames < 1:
-        raise MirageError(f"keyed_path: frames must be a whole number of at least 1; got {frames!r}.")
-    check_number("keyed_path", "scene_depth", scene_depth, above=0.0)
+    check_start("keyed_path", start, frames, scene_depth)
     along = _along(keys, torch.linspace(0.0, 1.0, frames, dtype=torch.float64))  # (F,) fractional key numbers
     poses = pose_spline(torch.stack([_pose(key) for key in keys]), along)
     poses[:, :3, 3] *= scene_depth

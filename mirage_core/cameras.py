@@ -206,6 +206,15 @@ class Cameras:
         return Cameras(torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts]))
 
 
+def check_start(who: str, start: Cameras, frames: int, scene_depth: float) -> None:
+    """Raise MirageError unless a path of ``frames`` cameras can begin at ``start``, in a scene of that depth."""
+    if not isinstance(start, Cameras) or len(start) != 1:
+        raise MirageError(f"{who}: start must be one camera; got {start!r}.")
+    if not isinstance(frames, int) or frames < 1:
+        raise MirageError(f"{who}: frames must be a whole number of at least 1; got {frames!r}.")
+    check_number(who, "scene_depth", scene_depth, above=0.0)
+
+
 def check_similarity(who: str, scale: float, rotation: Tensor | None, translation: Tensor | None):
     """Return ``(scale, (3, 3), (3,))`` of a similarity, or raise MirageError."""
     check_number(who, "scale", scale, above=0.0)

@@ -6,8 +6,8 @@ import torch
 from kornia.geometry.liegroup import So3
 from torch import Tensor
 
-from .cameras import Cameras
-from .errors import MirageError, check_choice, check_number
+from .cameras import Cameras, check_start
+from .errors import check_choice, check_number
 
 MOVES = (
     "there and back",
@@ -64,11 +64,7 @@ def camera_path(start: Cameras, move: Move, frames: int, scene_depth: float) -> 
     Raises:
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
-    if not isinstance(start, Cameras) or len(start) != 1:
-        raise MirageError(f"camera_path: start must be one camera; got {start!r}.")
-    if not isinstance(frames, int) or frames < 1:
-        raise MirageError(f"camera_path: frames must be a whole number of at least 1; got {frames!r}.")
-    check_number("camera_path", "scene_depth", scene_depth, above=0.0)
+    check_start("camera_path", start, frames, scene_depth)
     position, turn = _local(move, _progress(frames, move), scene_depth)
     local = torch.eye(4).repeat(frames, 1, 1)
     local[:, :3, :3] = So3.exp(turn).matrix()
