@@ -39,6 +39,12 @@ class Readout:
         """``(T,)`` share of each view's tokens that the memory knows."""
         return self.known.flatten(1).float().mean(dim=1)
 
+    @property
+    def placement(self) -> Tensor:
+        """``(T, 3, h, w)`` where and how large tokens are seen: offset to the right and down, and log2 of the scale."""
+        scale = torch.where(self.known, self.scale.clamp(min=2.0**-10), 1.0)
+        return torch.cat([self.offset, scale.log2().unsqueeze(1)], dim=1)
+
 
 def splat(
     memory: LatentMemory,

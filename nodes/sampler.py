@@ -49,7 +49,8 @@ def _mode_input() -> io.Input:
         "score",
         options=list(SCORES),
         tooltip="Second half of what the branch reads: the encoding of a white clip, as in the released code, or the "
-        "known mask, as in the paper's text. Choose what the weights were trained with.",
+        "known mask, as in the paper's text; or this mask and where each token was seen, as training/ of this pack "
+        "does. Choose what the weights were trained with.",
     )
     modes = {mode: _schedule() for mode in (AUTO, "per-token", "vace", "concat", "uni3c", "branch", "blend")}
     modes["branch"].append(score)

@@ -81,11 +81,12 @@ def attach_branch(
     preceding frames enter clean, at timestep 0.
 
     Args:
-        scene: ``(C, T + P, h, w)`` or ``(1, C, T + P, h, w)``: the splat for [target | preceding], 0 where unknown.
+        scene: ``(C, T + P, h, w)`` or ``(S, C, T + P, h, w)``: the splat for [target | preceding], 0 where unknown. One
+            for all that are sampled together, or S of them, that many samples in a row.
         score: like ``scene``: the second half of the context. As released, the VAE encoding of a white clip.
-        reference: ``(1, C, R, h, w)`` remembered frames. Their rotary positions lie at times -R .. -1, one picture
+        reference: ``(1|S, C, R, h, w)`` remembered frames. Their rotary positions lie at times -R .. -1, one picture
             height below the others.
-        preceding: ``(1, C, P, h, w)`` frames before the target. Their positions follow the target's.
+        preceding: ``(1|S, C, P, h, w)`` frames before the target. Their positions follow the target's.
         strength: factor of what the branch adds. 0 leaves its blocks out; reference and preceding frames stay.
         window: sigmas outside it count as strength 0.
 
@@ -98,7 +99,7 @@ def attach_branch(
     size = scene.shape[3:]
     frames = {}
     for name, value in (("reference", reference), ("preceding", preceding)):
-        value = scene[:, :, :0] if value is None else _batched(name, value, channels)
+        value = scene[:1, :, :0] if value is None else _batched(name, value, channels)
         if value.shape[3:] != size:
             raise MirageError(f"attach_branch: {name} must have scene's {tuple(size)} tokens; got {describe(value)}.")
         frames[name] = value
@@ -139,9 +140,9 @@ class _Inputs:
     """A DIFFUSION_MODEL wrapper: puts the sequence together, and takes the target's flow out of it."""
 
     branch: Branch
-    context: Tensor  # (1, channels, T + P, h, w)
-    reference: Tensor  # (1, C, R, h, w)
-    preceding: Tensor  # (1, C, P, h, w)
+    context: Tensor  # (S, channels, T + P, h, w)
+    reference: Tensor  # (1|S, C, R, h, w)
+    preceding: Tensor  # (1|S, C, P, h, w)
     strength: float
     window: SigmaWindow
 
@@ -165,6 +166,11 @@ class _Inputs:
         if time_dim_concat is not None or kwargs.get("context_latents") is not None:
             raise MirageError("branch: other in-context latents cannot be combined with the branch. Remove them.")
         B = len(x)
+        if B % len(self.context):
+            raise MirageError(
+                f"branch: the memory was read for {len(self.context)} samples; the sampler brings {B}. "
+                "Sample as many, or a multiple."
+            )
         sequence = torch.cat([_like(self.reference, x), x, _like(self.preceding, x)], dim=2)
         active = self.strength != 0 and self.window.holds(transformer_options)
         stream = _Stream(
@@ -262,14 +268,14 @@ class _BlockPatch:
 
 
 def _batched(name: str, value: Tensor, channels: int) -> Tensor:
-    """``(1, C, T, h, w)`` of latents that may come without the leading axis."""
+    """``(S, C, T, h, w)`` of latents that may come without the leading axis."""
     if value.ndim == 4:
         value = value.unsqueeze(0)
-    if value.ndim != 5 or value.shape[:2] != (1, channels):
-        raise MirageError(f"attach_branch: {name} must be (1, {channels}, T, h, w); got {describe(value)}.")
+    if value.ndim != 5 or len(value) == 0 or value.shape[1] != channels:
+        raise MirageError(f"attach_branch: {name} must be (S, {channels}, T, h, w); got {describe(value)}.")
     return value
 
 
 def _like(value: Tensor, x: Tensor) -> Tensor:
-    """``value``, one for all, for every sample of ``x``, where ``x`` is."""
-    return value.to(x).expand(len(x), *value.shape[1:])
+    """``value``, one for all or S in a row, for every sample of ``x``, where ``x`` is."""
+    return value.to(x).repeat(len(x) // len(value), 1, 1, 1, 1)

@@ -59,6 +59,7 @@ def condition(request: Request) -> Prepared:
     scene = Scene(
         splat=rearrange(readout.latents.float(), "t c h w -> 1 c t h w"),
         splat_known=readout.known,
+        placement=rearrange(readout.placement.float(), "t c h w -> 1 c t h w"),
         start=start,
         kept=1.0 - denoise,
         spatial=request.memory.spec.spatial,

@@ -33,6 +33,7 @@ class Scene:
     Attributes:
         splat: ``(1, C, T, h, w)`` the readout, raw VAE scale, anything where unknown.
         splat_known: bool ``(T, h, w)``.
+        placement: ``(1, 3, T, h, w)`` of the readout.
         start: ``(B, C, T, h, w)`` the frames to begin with, raw VAE scale; the format's mean where there are none.
         kept: ``(B|1, 1, T, h, w)`` share of the start that stays as it is, 1 = all.
         spatial: pixels per token.
@@ -40,6 +41,7 @@ class Scene:
 
     splat: Tensor
     splat_known: Tensor
+    placement: Tensor
     start: Tensor
     kept: Tensor
     spatial: int
@@ -109,14 +111,26 @@ def branch(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
         splat = torch.cat([splat, shown], dim=2)
         known = torch.cat([known, (shown != 0).any(dim=1, keepdim=True).expand_as(shown)], dim=2)
     splat = torch.where(known, normalised(splat), 0.0)
-    if settings.score == "known mask":
-        score = known.to(splat)
-    else:
+    if settings.score == "white clip":
         score = normalised(settings.flat("branch", WHITE, tuple(splat.shape[2:])))
+    else:
+        score = branch_score(known.to(splat), scene.placement if "offset" in settings.score else None)
     references = None if settings.references is None else normalised(settings.references)
     window = settings.window(base.model)
     model = attach_branch(base.model, settings.branch, splat, score, references, preceding, settings.strength, window)
     return replace(base, model=model)
+
+
+def branch_score(known: Tensor, placement: Tensor | None) -> Tensor:
+    """The known mask ``(B, C, T, h, w)``, 0 or 1, its last three channels replaced by where tokens were seen.
+
+    Args:
+        placement: ``(B, 3, t, h, w)`` of the first t frames; later ones get zeros. None: the mask alone.
+    """
+    if placement is None:
+        return known
+    later = known.new_zeros(len(placement), 3, known.shape[2] - placement.shape[2], *known.shape[3:])
+    return torch.cat([known[:, :-3], torch.cat([placement.to(known), later], dim=2)], dim=1)
 
 
 def vace(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:

@@ -12,7 +12,7 @@ from .models import ModelKind
 from .modes import MODES
 
 AUTO = "auto"
-SCORES = ("white clip", "known mask")
+SCORES = ("white clip", "known mask", "mask, offset and scale")
 UNI3C_CHANNELS = 20  # of the noisy input that a Uni3C patch reads beside the render
 
 

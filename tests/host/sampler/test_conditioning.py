@@ -168,6 +168,20 @@ def test_the_branch_can_read_the_known_mask_as_the_paper_says(scene, sampled, ex
     assert torch.equal(contexts[0][0, 48:], here.known.float().expand(48, -1, -1, -1))
 
 
+def test_the_branch_can_read_where_and_how_large_a_token_was_seen(scene, sampled, extras, monkeypatch):
+    here, network = scene("branch"), extras["branch"]["branch"].network
+    contexts, embed = [], network.embed
+    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.clone()), embed(context))[1])
+    sampled("branch", here, vae=None, **mode("branch", score="mask, offset and scale"))
+    score = contexts[0][0, 48:]
+    assert torch.equal(score[:45], here.known.float().expand(45, -1, -1, -1))
+    readout = here.readout
+    assert torch.equal(score[45:47], readout.offset.transpose(0, 1))
+    known = readout.known
+    torch.testing.assert_close(score[47][known], readout.scale[known].log2())
+    assert not score[47][~known].any()
+
+
 @pytest.mark.parametrize("name", ["branch", "uni3c", "vace", "concat"])
 def test_every_mode_lets_go_outside_its_window(name, scene, models, sampled, extras, plain):
     """With a window that holds no step, the result is that of the mode without memory: what it says of the unknown."""

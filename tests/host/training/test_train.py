@@ -1,0 +1,138 @@
+"""Training and measuring, seconds long, and its files in the host's own nodes."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from remembered import CHANNELS, SAMPLER, mode, world
+from safetensors.torch import load_file
+
+SHAPE = dict(dim=128, ffn_dim=128, blocks=2, branch_blocks=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def run(training):
+    train, samples = training("train"), training("samples")
+    settings = samples.Settings(image_size=(64, 96), frames=3, walk=5, windows=2)
+    return train.Run(steps=6, batch=2, shape=training("network").Shape(**SHAPE), samples=settings, ema=0.5)
+
+
+@pytest.fixture(scope="module")
+def trained(training, run, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    with torch.inference_mode(False):
+        assert training("train").train(run, folder, CPU)
+    return folder
+
+
+def weights(folder: Path) -> dict:
+    return {name: load_file(folder / f"{name}.safetensors") for name in ("model", "branch")}
+
+
+def assert_equal(one: dict, other: dict) -> None:
+    for name in one:
+        assert one[name].keys() == other[name].keys()
+        for key, value in one[name].items():
+            assert torch.equal(value, other[name][key]), f"{name} {key}"
+
+
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(training, run, trained, tmp_path, monkeypatch):
+    train = training("train")
+    clock = iter(float(n) for n in range(10_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(train.time, "monotonic", lambda: next(clock))  # a second passes with every look at it
+        assert not train.train(run, tmp_path, CPU, seconds=6.0)
+    stopped = torch.load(tmp_path / "state.pt", weights_only=True)["step"]
+    assert 0 < stopped < run.steps
+    assert train.train(run, tmp_path, CPU)
+    assert_equal(weights(tmp_path), weights(trained))
+
+
+def test_every_weight_learns(training, run, trained, tmp_path):
+    training("network").write_new_network(
+        run.shape, run.seed, tmp_path / "model.safetensors", tmp_path / "branch.safetensors"
+    )
+    before, after = weights(tmp_path), weights(trained)
+    still = [
+        f"{name} {key}"
+        for name in before
+        for key, value in before[name].items()
+        # one token of text is attended to whatever is asked for; and attention ignores a shift of all keys
+        if torch.equal(value, after[name][key])
+        and not any(part in key for part in ("cross_attn", "norm3", "text_embedding", "self_attn.k.bias"))
+    ]
+    assert not still
+
+
+def test_the_flow_is_learnt(training, run, trained):
+    """On one batch, again and again, the loss falls to well below that of saying nothing."""
+    network_module, train = training("network"), training("train")
+    statistics = training("samples").Statistics(**load_file(trained / "statistics.safetensors"))
+    network = network_module.Network.load(trained / "model.safetensors", trained / "branch.safetensors")
+    sample = training("samples").Sample.batch(training("samples").walk_samples(3, run.samples, statistics))
+    parameters = [one.requires_grad_(True) for module in network.modules for one in module.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=2e-3)
+    weight, losses = train.channel_weights(statistics), []
+    with network_module.training_mode():
+        for _ in range(40):
+            loss = train._loss(network, sample, weight, torch.Generator().manual_seed(1))
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_muon_takes_the_matrices_of_the_blocks(training, run, trained):
+    network = training("network").Network.load(trained / "model.safetensors", trained / "branch.safetensors")
+    modules = torch.nn.ModuleList(network.modules)
+    muon, adam = training("train")._optimisers(modules, replace(run, muon=0.01))
+    taken = [one for group in muon.param_groups for one in group["params"]]
+    assert len(taken) > 20 and all(one.ndim == 2 for one in taken)
+    count = len(taken) + sum(len(group["params"]) for group in adam.param_groups)
+    assert count == len(list(modules.parameters()))
+
+
+def test_noise_levels_are_spread_over_all_of_them(training):
+    levels = training("train").noise_levels(64, torch.Generator().manual_seed(0))
+    assert 0 <= float(levels.min()) < 0.1 and 0.95 < float(levels.max()) <= 1
+    assert float(levels.median()) > 0.6  # shifted towards noise
+
+
+def test_the_averaged_weights_run_in_the_hosts_sampler(pack, trained):
+    """*Load Diffusion Model*, *Load Mirage Branch* and *Memory-Conditioned Sampler* take the files as they are."""
+    import folder_paths
+
+    models = Path(folder_paths.models_dir)
+    shutil.copy(trained / "model.safetensors", models / "diffusion_models" / "rooms.safetensors")
+    shutil.copy(trained / "branch.safetensors", models / "model_patches" / "rooms_branch.safetensors")
+    with torch.inference_mode():
+        model = pack.model("rooms")
+        (branch,) = pack.node("Mirage_LoadBranch").execute("rooms_branch.safetensors").result
+        here = world(pack, CHANNELS["wan22_ti2v"])
+        settings = mode("branch", score="mask, offset and scale")
+        inputs = here.inputs(branch=branch, **settings, **SAMPLER)
+        made = pack.node("Mirage_MemorySampler").execute(model=model, **inputs).result[0]["samples"]
+        without = pack.node("Mirage_MemorySampler").execute(model=model, **{**inputs, "strength": 0.0})
+    assert made.shape[1] == 48 and bool(made.isfinite().all())
+    assert not torch.equal(made, without.result[0]["samples"])
+
+
+def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, trained, tmp_path, monkeypatch):
+    remember = training("remember")
+    monkeypatch.setitem(training("train").SIZES, "test", run)
+    monkeypatch.setattr(remember, "CHUNKS", 2)
+    monkeypatch.setattr(remember, "STEPS", 2)
+    report = remember.evaluate(trained, "test", rooms=1, seeds=1, out=tmp_path, device=CPU)
+    assert json.loads((tmp_path / "remember.json").read_text()) == report
+    assert set(report["closed loop"]) == {"memory", "without", "another room's"}
+    assert set(report["one chunk"]) == {"known", "unknown", "splat"}
+    assert report["one chunk"]["splat"] > report["one chunk"]["known"]  # six steps teach nothing
+    from PIL import Image
+
+    with Image.open(tmp_path / "walk_00.png") as sheet:
+        assert sheet.size == (9 * 96, 4 * 64)

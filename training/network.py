@@ -1,0 +1,160 @@
+"""A small network of the shape of Wan 2.2 TI2V, with a branch, in the host's own classes and the host's own keys.
+
+What is trained is what runs: the same blocks, the same wrapper and the same patch that the nodes attach to a model.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import comfy.model_management
+import comfy.ops
+import comfy.sd
+import torch
+from comfy.ldm.wan.model import WanModel
+from comfy.model_patcher import ModelPatcher
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..nodes.host.branch import attach_branch
+from ..nodes.host.branch_file import Branch, load_branch
+from ..nodes.host.modes import branch_score
+from .samples import CHANNELS, Sample
+
+TEXT_TOKENS, TEXT_DIM = 1, 4096  # the text of a scene is one token of zeros: these rooms have no names
+TIMESTEPS = 1000.0
+SAMPLING_SHIFT = 3.0  # of noise levels towards noise
+HEAD_DIM = 128  # the host takes one attention head per 128 channels
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a network.
+
+    Attributes:
+        dim: width, a multiple of 128.
+        branch_blocks: how many of the blocks a branch block stands beside.
+    """
+
+    dim: int = 256
+    ffn_dim: int = 768
+    blocks: int = 4
+    branch_blocks: int = 2
+
+
+@contextmanager
+def training_mode() -> Iterator[None]:
+    """The host computes in ways that have gradients, as in its own training nodes."""
+    before = comfy.model_management.in_training
+    comfy.model_management.in_training = True
+    try:
+        yield
+    finally:
+        comfy.model_management.in_training = before
+
+
+@dataclass(eq=False)
+class Network:
+    """A model as the host has loaded it, and its branch."""
+
+    model: ModelPatcher
+    branch: Branch
+
+    @staticmethod
+    def load(model_file: Path, branch_file: Path) -> "Network":
+        """Read two .safetensors files through the host's own loader and the pack's."""
+        model = comfy.sd.load_diffusion_model_state_dict(load_file(model_file), model_options={"dtype": torch.float32})
+        network = Network(model, load_branch(branch_file))
+        for module in network.modules:
+            module.to(comfy.model_management.get_torch_device())
+        return network
+
+    @property
+    def modules(self) -> tuple[nn.Module, nn.Module]:
+        return self.model.model.diffusion_model, self.branch.network
+
+    def flow(self, noisy: Tensor, sigma: Tensor, sample: Sample) -> Tensor:
+        """The flow that the network sees: ``(B, T, C, h, w)``.
+
+        Args:
+            noisy: ``(B, T, C, h, w)`` normalised latents, frame 0 clean.
+            sigma: ``(B,)`` 0..1 of the other frames.
+        """
+        scene, known, placement = (
+            value.transpose(1, 2) for value in (sample.scene, sample.known, sample.placement)
+        )  # (B, C, T, h, w)
+        score = branch_score(known.expand_as(scene), placement)
+        patched = attach_branch(self.model, self.branch, scene, score)
+        options = {**patched.model_options["transformer_options"], "wrappers": patched.wrappers}
+        timestep = (sigma * TIMESTEPS)[:, None].repeat(1, noisy.shape[1])
+        timestep[:, 0] = 0.0
+        text = noisy.new_zeros(len(noisy), TEXT_TOKENS, TEXT_DIM)
+        diffusion_model = patched.model.diffusion_model
+        flow = diffusion_model(noisy.transpose(1, 2), timestep, text, transformer_options=options)
+        return flow.transpose(1, 2)
+
+    @torch.no_grad()
+    def made(self, sample: Sample, steps: int, seed: int) -> Tensor:
+        """Normalised latents ``(B, T, C, h, w)``: Euler's method from noise, frame 0 as the sample has it."""
+        noise = torch.randn(sample.latents.shape, generator=torch.Generator().manual_seed(seed)).to(sample.latents)
+        first, x = sample.latents[:, :1], noise
+        even = torch.linspace(1.0, 0.0, steps + 1)
+        sigmas = SAMPLING_SHIFT * even / (1.0 + (SAMPLING_SHIFT - 1.0) * even)
+        for now, then in pairwise(sigmas.tolist()):
+            x = torch.cat([first, x[:, 1:]], dim=1)
+            x = x + (then - now) * self.flow(x, x.new_full((len(x),), now), sample)
+        return torch.cat([first, x[:, 1:]], dim=1)
+
+
+def save_network(
+    modules: tuple[nn.Module, nn.Module], model_file: Path, branch_file: Path, about: dict[str, str]
+) -> None:
+    """Write model and branch as files that *Load Diffusion Model* and *Load Mirage Branch* read."""
+    for file, module in zip((model_file, branch_file), modules, strict=True):
+        weights = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+        save_file(weights, file, metadata=about)
+
+
+def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Path) -> None:
+    """Write untrained weights: layers scaled by fan-in, what adds to the stream at zero."""
+    torch.manual_seed(seed)
+    settings = {"operations": comfy.ops.disable_weight_init, "device": "cpu", "dtype": torch.float32}
+    model = WanModel(
+        model_type="t2v",
+        in_dim=CHANNELS,
+        out_dim=CHANNELS,
+        dim=shape.dim,
+        ffn_dim=shape.ffn_dim,
+        num_heads=shape.dim // HEAD_DIM,
+        num_layers=shape.blocks,
+        text_dim=TEXT_DIM,
+        **settings,
+    )
+    weights = {key: _begun(key, value) for key, value in model.state_dict().items()}
+    save_file(weights, model_file)
+    branch = {"vace_patch_embedding.weight": (shape.dim, 2 * CHANNELS, *model.patch_size)}
+    branch = {key: _begun(key, torch.empty(size)) for key, size in branch.items()}
+    branch["vace_patch_embedding.bias"] = torch.zeros(shape.dim)
+    for number in range(shape.branch_blocks):
+        # a branch block begins as a copy of the block that it stands beside, with a way in and a way out of its own
+        stride = -(-shape.blocks // shape.branch_blocks)
+        beside = f"blocks.{number * stride}."
+        own = {key.removeprefix(beside): value.clone() for key, value in weights.items() if key.startswith(beside)}
+        for name in ("before_proj", "after_proj") if number == 0 else ("after_proj",):
+            own[f"{name}.weight"], own[f"{name}.bias"] = torch.zeros(shape.dim, shape.dim), torch.zeros(shape.dim)
+        branch |= {f"vace_blocks.{number}.{key}": value for key, value in own.items()}
+    save_file(branch, branch_file, metadata={"shape": f"{asdict(shape)}"})
+
+
+def _begun(key: str, value: Tensor) -> Tensor:
+    last = key.rsplit(".", 1)[-1]
+    if "norm" in key and last == "weight":
+        return torch.ones_like(value)
+    if last == "bias" or key == "head.head.weight":
+        return torch.zeros_like(value)
+    if last == "modulation":
+        return torch.randn_like(value) / value.shape[-1] ** 0.5
+    return torch.randn_like(value) / math.sqrt(math.prod(value.shape[1:]))

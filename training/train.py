@@ -1,0 +1,173 @@
+"""Training a small network on walks through rooms: flow matching on the frames that come next.
+
+Resuming goes on exactly: noise, noise levels and walks are drawn from the number of the step.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import AdamW, Muon, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from torch.utils.tensorboard import SummaryWriter
+
+from .network import Network, Shape, save_network, training_mode, write_new_network
+from .samples import Sample, SampleStream, Settings, Statistics
+
+SAVE_SECONDS = 240
+WARM_UP = 0.02  # share of the steps
+SHIFT = 3.0  # of noise levels towards noise, as the host's sampling of Wan models shifts them
+MODEL, BRANCH, STATISTICS, STATE = "model.safetensors", "branch.safetensors", "statistics.safetensors", "state.pt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, and how long.
+
+    Attributes:
+        batch: samples per step.
+        muon: learning rate of the blocks' matrices; None = AdamW for them, too: on a CPU an orthogonal step costs more
+            than the gradient.
+        adam: learning rate of all else.
+        ema: of the weights that are kept.
+        workers: processes that draw walks; 0 draws them where the training runs.
+    """
+
+    steps: int
+    batch: int
+    shape: Shape = field(default_factory=Shape)
+    samples: Settings = field(default_factory=Settings)
+    muon: float | None = None
+    adam: float = 0.0008
+    ema: float = 0.999
+    workers: int = 0
+    seed: int = 0
+
+
+SIZES = {
+    # proves the code in a minute or two on two cores; what it makes is fog
+    "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97),
+    # about forty minutes on two cores
+    "cpu": Run(steps=1_200, batch=8, samples=Settings(windows=6), ema=0.99, workers=1),
+    # for half an hour on one data-centre GPU, where walks are ray-cast, too
+    "gpu": Run(
+        steps=40_000, batch=32, shape=Shape(dim=384, ffn_dim=1152, blocks=8, branch_blocks=4), muon=0.01, adam=0.0005
+    ),
+}
+
+
+def train(run: Run, folder: Path, device: torch.device, seconds: float = math.inf) -> bool:
+    """Train until the run's steps are done, or for about ``seconds``; go on where ``folder`` left off.
+
+    The folder gets the averaged weights (``MODEL``, ``BRANCH``, which the host's nodes load), ``STATISTICS``, ``STATE``
+    to resume from, and TensorBoard's event files.
+
+    Returns:
+        Whether all steps are done.
+    """
+    begun = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / STATISTICS).is_file():
+        save_file(asdict(Statistics.of_rooms(run.samples.image_size)), folder / STATISTICS)
+        write_new_network(run.shape, run.seed, folder / MODEL, folder / BRANCH)
+    statistics = Statistics(**load_file(folder / STATISTICS))
+    network = Network.load(folder / MODEL, folder / BRANCH)
+    trained = nn.ModuleList(network.modules).requires_grad_(True).train()
+    averaged = AveragedModel(trained, multi_avg_fn=get_ema_multi_avg_fn(run.ema))
+    optimisers = _optimisers(trained, run)
+    schedules = [LambdaLR(optimiser, lambda step: _rate(step / run.steps)) for optimiser in optimisers]
+    parts = {"trained": trained, "averaged": averaged}
+    parts |= {f"optimiser{n}": one for n, one in enumerate(optimisers)}
+    parts |= {f"schedule{n}": one for n, one in enumerate(schedules)}
+    step = _resumed(folder / STATE, parts, device)
+    batches = _batches(run, statistics, device, step)
+    weight = channel_weights(statistics).to(device)
+    saved = time.monotonic()
+    with SummaryWriter(folder) as log, training_mode():
+        while step < run.steps and time.monotonic() - begun < seconds:
+            sample = next(batches).to(device)
+            loss = _loss(network, sample, weight, torch.Generator().manual_seed(run.seed + 7919 * step))
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+            for optimiser, schedule in zip(optimisers, schedules, strict=True):
+                optimiser.step()
+                schedule.step()
+                optimiser.zero_grad(set_to_none=True)
+            averaged.update_parameters(trained)
+            step += 1
+            log.add_scalar("loss", float(loss.detach()), step)
+            log.add_scalar("gradient norm", float(norm), step)
+            log.add_scalar("rate", schedules[0].get_last_lr()[0], step)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                _save(folder, averaged, parts, step)
+                saved = time.monotonic()
+    _save(folder, averaged, parts, step)
+    return step >= run.steps
+
+
+def channel_weights(statistics: Statistics) -> Tensor:
+    """``(C, 1, 1)``, mean 1: what a channel's error counts, between that of its pixels and that of its own scale."""
+    return (statistics.deviation / statistics.deviation.mean())[:, None, None]
+
+
+def noise_levels(count: int, generator: torch.Generator) -> Tensor:
+    """Sigmas ``(B,)``, spread evenly over 0..1 and then shifted."""
+    even = (torch.rand(1, generator=generator) + torch.arange(count) / count) % 1.0
+    return SHIFT * even / (1.0 + (SHIFT - 1.0) * even)
+
+
+def _loss(network: Network, sample: Sample, weight: Tensor, generator: torch.Generator) -> Tensor:
+    """Flow matching: x = (1 - sigma) latents + sigma noise, and the network gives noise - latents; frame 0 is clean."""
+    latents = sample.latents
+    noise = torch.randn(latents.shape, generator=generator).to(latents)
+    sigma = noise_levels(len(latents), generator).to(latents)
+    noisy = torch.lerp(latents, noise, sigma.view(-1, 1, 1, 1, 1))
+    noisy = torch.cat([latents[:, :1], noisy[:, 1:]], dim=1)
+    error = network.flow(noisy, sigma, sample)[:, 1:] - (noise - latents)[:, 1:]
+    return (error.square() * weight).mean()
+
+
+def _optimisers(trained: nn.Module, run: Run) -> list[Optimizer]:
+    """Muon for the matrices of the blocks where the run wants it, AdamW for all else."""
+    matrices, rest = [], []
+    for name, parameter in trained.named_parameters():
+        (matrices if "blocks." in name and parameter.ndim == 2 else rest).append(parameter)
+    if run.muon is None:
+        return [AdamW([*matrices, *rest], lr=run.adam, betas=(0.9, 0.98), weight_decay=0.0)]
+    muon = Muon(matrices, lr=run.muon, weight_decay=0.01)
+    return [muon, AdamW(rest, lr=run.adam, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
+def _rate(progress: float) -> float:
+    """Up at the start, then evenly down to nothing."""
+    return min(progress / WARM_UP, 1.0) * max(1.0 - progress, 0.0) if progress > 0 else 1e-3
+
+
+def _batches(run: Run, statistics: Statistics, device: torch.device, step: int):
+    first = step * run.batch // run.samples.windows
+    stream = SampleStream(run.samples, statistics, "cpu" if run.workers else device, first)
+    return iter(DataLoader(stream, run.batch, collate_fn=Sample.batch, num_workers=run.workers))
+
+
+def _resumed(file: Path, parts: dict, device: torch.device) -> int:
+    """Load what a run left, and return its step; 0 where there is nothing."""
+    if not file.is_file():
+        return 0
+    state = torch.load(file, map_location=device, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return state["step"]
+
+
+def _save(folder: Path, averaged: AveragedModel, parts: dict, step: int) -> None:
+    """The state first: a run that is cut off meanwhile still goes on."""
+    state = {"step": step} | {name: part.state_dict() for name, part in parts.items()}
+    torch.save(state, folder / f"{STATE}.part")
+    (folder / f"{STATE}.part").replace(folder / STATE)
+    save_network(tuple(averaged.module), folder / MODEL, folder / BRANCH, {"steps": f"{step}"})
