@@ -53,10 +53,8 @@ def test_the_flow_is_that_of_the_published_code(code, golden, case, strength, ke
 def test_samples_with_scenes_of_their_own_are_as_each_alone(code, golden, pack):
     model, branch, cases = golden
     given = {name.split(".")[1]: value for name, value in cases.items() if name.startswith("plain.")}
-    scenes = torch.cat(
-        [given["scene"].reshape(1, *given["scene"].shape[-4:]), torch.zeros(1, *given["scene"].shape[-4:])]
-    )
-    score, timestep = given["score"].reshape(1, *given["score"].shape[-4:]), given["timestep"][None]
+    scene, score = (given[name].reshape(1, *given[name].shape[-4:]) for name in ("scene", "score"))
+    scenes, timestep = torch.cat([scene, torch.zeros_like(scene)]), given["timestep"][None]
 
     def made(scene, count):
         patched = code.attach_branch(model, branch, scene, score.expand(len(scene), -1, -1, -1, -1))
@@ -67,9 +65,8 @@ def test_samples_with_scenes_of_their_own_are_as_each_alone(code, golden, pack):
     assert (together[0] - together[1]).abs().max() > 0.1
     for number in range(2):
         torch.testing.assert_close(together[number : number + 1], made(scenes[[number]], 1), atol=1e-5, rtol=0)
-    torch.testing.assert_close(
-        made(scenes, 4), together.repeat(2, 1, 1, 1, 1), atol=1e-5, rtol=0
-    )  # with and without text
+    both_texts = together.repeat(2, 1, 1, 1, 1)  # the host samples with and without text in one batch
+    torch.testing.assert_close(made(scenes, 4), both_texts, atol=1e-5, rtol=0)
     with pytest.raises(pack.core.MirageError, match="the memory was read for 2 samples; the sampler brings 3"):
         made(scenes, 3)
 
