@@ -48,22 +48,28 @@ class Coverage:
         """In words, with the numbers of the video frames."""
         mean = sum(self.known) / len(self.known)
         worst = min(range(len(self.known)), key=self.known.__getitem__)
-        lines = [
+        summary = (
             f"{mean:.0%} of the tokens are known along {len(self.known)} latent frames; least in frame "
             f"{self.frames[worst]}: {self.known[worst]:.0%}"
-        ]
+        )
+        return "\n".join([summary, *self.warnings])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Where the path goes wrong, a sentence each."""
+        found = []
         if self.entering:
             closest = min(self.nearest)
-            lines.append(
+            found.append(
                 f"Careful: in frames {self._spans(self.entering)} the camera is nearer than {self.near:.3g} to "
                 f"remembered points (down to {closest:.3g}): the path enters things."
             )
         if self.leaving:
-            lines.append(
+            found.append(
                 f"Careful: in frames {self._spans(self.leaving)} less than {self.least_known:.0%} is known: the path "
                 "leaves the memory, and the model invents what it shows."
             )
-        return "\n".join(lines)
+        return tuple(found)
 
     def _spans(self, views: tuple[int, ...]) -> str:
         """Latent frames as spans of video frames: "8 to 24, 40"."""

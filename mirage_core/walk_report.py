@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from .cameras import Cameras
 from .chunks import plan_chunks
-from .readout import splat
+from .coverage import coverage
 from .walk import ChunkReport, WalkSettings, WalkState
 
 MIB = 2**20
@@ -21,18 +21,19 @@ def walk_summary(state: WalkState) -> dict:
 
 
 def expectation(state: WalkState, cameras: Cameras, settings: WalkSettings) -> str:
-    """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most."""
+    """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most, and warnings."""
     stride = state.memory.spec.temporal
     plan = plan_chunks(len(cameras), stride, settings.chunk_frames)
-    views = cameras[::stride]
-    known = splat(state.memory, views, tuple(state.latents.shape[-2:])).known_share
-    tokens = int((1.0 - known).sum() * state.latents.shape[-2] * state.latents.shape[-1])
+    covered = coverage(state.memory, cameras, tuple(state.latents.shape[-2:]))
+    share = sum(covered.known) / len(covered.known)
+    tokens = int((1.0 - share) * len(covered.known) * state.latents.shape[-2] * state.latents.shape[-1])
     points = state.memory.num_points + tokens
     mib = points * state.memory.nbytes / state.memory.num_points / MIB
-    return (
+    summary = (
         f"{len(cameras)} frames in {len(plan)} chunk{'s' if len(plan) > 1 else ''}; the memory knows "
-        f"{float(known.mean()):.0%} of them beforehand; at most {points:,} points, {mib:.1f} MiB"
+        f"{share:.0%} of them beforehand; at most {points:,} points, {mib:.1f} MiB"
     )
+    return "\n".join([summary, *covered.warnings])
 
 
 def walk_text(state: WalkState) -> str:

@@ -133,7 +133,7 @@ class MemoryToPointCloud(io.ComfyNode):
             category=READ,
             description="The memory's points as a .ply file for Preview Point Cloud and Save Point Cloud, one point "
             "per token, coloured by the latent format's own RGB factors.",
-            search_aliases=["ply", "3d", "preview memory", "mirage"],
+            search_aliases=["point cloud", "ply", "3d", "preview memory", "mirage"],
             inputs=[MemorySocket.Input("memory")],
             outputs=[
                 io.File3DPLY.Output(display_name="model_3d"),

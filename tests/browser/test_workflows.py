@@ -41,6 +41,29 @@ def test_every_template_is_offered_with_a_picture(page):
         assert status == 200, f"{name}.jpg is not there"
 
 
+@pytest.mark.parametrize("node_id", ["Mirage_CameraPathEditor", "Mirage_CameraPath", "Mirage_PreviewWalk"])
+def test_the_info_button_opens_a_help_page(page, node_id):
+    page.load({"nodes": [], "links": [], "version": 0.4}, "help")
+    page.js(
+        """const node = LiteGraph.createNode(arg);
+        app.graph.add(node);
+        node.pos = [100, 100];
+        Object.assign(app.canvas.ds, {scale: 0.8, offset: [300, 100]});
+        app.canvas.selectNode(node);
+        app.canvas.setDirty(true, true);""",
+        node_id,
+    )
+    page.settle(500)
+    page.page.locator("[data-testid=info-button]").first.click()
+    help_page = page.page.locator(".node-help-content").first
+    help_page.wait_for()
+    page.page.wait_for_function("() => document.querySelector('.node-help-content img')?.naturalWidth > 300")
+    title = (ROOT / "web" / "docs" / f"{node_id}.md").read_text().splitlines()[0].removeprefix("# ")
+    assert title in help_page.inner_text()
+    page.shot(f"help_{node_id}")
+    page.js("store('rightSidePanel').closePanel()")
+
+
 def test_help_pages_open_with_their_pictures(page):
     for node_id in page.js(
         "return Object.keys(LiteGraph.registered_node_types).filter((id) => id.startsWith('Mirage_'))"

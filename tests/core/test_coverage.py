@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from synthetic_room import SETTINGS, begin, ramp
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, lift
 from mirage_core.coverage import coverage
+from mirage_core.walk_report import expectation
 
 SIZE = (6, 8)
 K = torch.tensor([[1.0, 0.0, 0.5], [0.0, 4 / 3, 0.5], [0.0, 0.0, 1.0]])
@@ -54,3 +56,11 @@ def test_limits_out_of_range_are_refused(wall):
         coverage(wall, path((0.0, 0.0, 0.0)), SIZE, near_share=0)
     with pytest.raises(MirageError, match=r"least_known must lie in 0\.\.1"):
         coverage(wall, path((0.0, 0.0, 0.0)), SIZE, least_known=1.5)
+
+
+def test_a_walk_warns_of_its_path_before_it_begins():
+    cameras = ramp(0.0, 180.0, frames=33)
+    text = expectation(begin(cameras), cameras, SETTINGS)
+    assert "33 frames in 2 chunks" in text.splitlines()[0]
+    assert any("less than 20% is known: the path leaves the memory" in line for line in text.splitlines()[1:])
+    assert "Careful" not in expectation(begin(cameras), cameras[slice(0, 1)], SETTINGS)

@@ -94,7 +94,7 @@ export class View {
       return [Math.min(...edges), Math.max(...edges)];
     });
     const middle = axes.map(([low, high]) => (low + high) / 2);
-    const radius = Math.max(0.3, Math.hypot(...axes.map(([low, high]) => (high - low) / 2)));
+    const radius = Math.max(0.7, Math.hypot(...axes.map(([low, high]) => (high - low) / 2)));
     const away = (OPENING_DISTANCE * radius) / Math.hypot(...OPENING);
     this.free.position.set(...flipped(middle.map((value, n) => value + OPENING[n] * away)));
     this.controls.target.set(...flipped(middle));
