@@ -1,41 +1,81 @@
-"""Train small models on walks through rooms, and measure whether they remember."""
+"""Train branches: small models on walks through rooms, or the published recipe on video; measure what is remembered."""
 
 import argparse
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train a small model and its branch on walks through rooms")
-    train.add_argument("--minutes", type=float, default=math.inf, help="stop after this time; a later call goes on")
-    measure = commands.add_parser("remember", help="measure on held-out rooms whether a trained model remembers")
+    train = commands.add_parser("train", help="a small model and its branch, on walks through rooms")
+    measure = commands.add_parser("remember", help="measure on held-out rooms whether a small model remembers")
     measure.add_argument("--rooms", type=int, default=10)
     measure.add_argument("--seeds", type=int, default=2, help="walks per room")
     for command in (train, measure):
         command.add_argument("--size", choices=("small", "cpu", "gpu"), default="small")
+    stages = {
+        "branch": commands.add_parser("branch", help="recipe, stage 1: a branch beside a model that stays as it is"),
+        "lora": commands.add_parser("lora", help="recipe, stage 2: a LoRA of the model, beside a trained branch"),
+    }
+    for name, command in stages.items():
+        command.add_argument("--model", type=Path, required=True, help="Wan2.2-TI2V-5B, .safetensors")
+        command.add_argument("--vae", type=Path, required=True, help="its VAE, .safetensors")
+        command.add_argument("--clips", type=Path, required=True, help="folders of frames and geometry.npz")
+        command.add_argument("--steps", type=int, required=True)
+        command.add_argument("--frames", type=int, default=65, help="video frames of a clip, 1 + 4 n")
+        command.add_argument("--height", type=int, default=704)
+        command.add_argument("--width", type=int, default=1280)
+        if name == "branch":
+            command.add_argument("--blocks", type=int, default=15)
+        else:
+            command.add_argument("--branch", type=Path, required=True, help="of stage 1")
+            command.add_argument("--rank", type=int, default=32)
+    for command in (train, *stages.values()):
+        command.add_argument("--minutes", type=float, default=math.inf, help="stop after this; a later call goes on")
+    for command in (train, measure, *stages.values()):
         command.add_argument("--folder", type=Path, help="of the run; an unfinished one goes on")
         command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     arguments = parser.parse_args()
-    folder = arguments.folder or Path("output") / "training" / arguments.size
+    folder = arguments.folder or Path("output") / "training" / getattr(arguments, "size", arguments.command)
     if arguments.command == "remember" and not (folder / "model.safetensors").is_file():
         sys.exit(f"remember: {folder} must hold a trained model; it has no model.safetensors. Run make train.")
+    # everything below is imported only now: the host chooses its device when it is imported
     device = _device(arguments.device)
-    # imported only now: the host chooses its device when it is imported
+    if arguments.command == "remember":
+        from .remember import evaluate
+
+        report = evaluate(folder, arguments.size, arguments.rooms, arguments.seeds, folder / "remember", device)
+        print(json.dumps(report, indent=1))
+        return
     if arguments.command == "train":
         from .train import SIZES
         from .train import train as train_run
 
         done = train_run(SIZES[arguments.size], folder, device, arguments.minutes * 60)
-        print(f"{'finished' if done else 'stopped; the same command goes on'}: {folder}")
     else:
-        from .remember import evaluate
+        done = _stage(arguments, folder)
+    print(f"{'finished' if done else 'stopped; the same command goes on'}: {folder}")
 
-        report = evaluate(folder, arguments.size, arguments.rooms, arguments.seeds, folder / "remember", device)
-        print(json.dumps(report, indent=1))
+
+def _stage(arguments: argparse.Namespace, folder: Path) -> bool:
+    from .recipe import Recipe, train_branch, train_lora
+
+    recipe = Recipe(
+        model=arguments.model,
+        vae=arguments.vae,
+        clips=arguments.clips,
+        steps=arguments.steps,
+        frames=arguments.frames,
+        image_size=(arguments.height, arguments.width),
+    )
+    seconds = arguments.minutes * 60
+    if arguments.command == "branch":
+        return train_branch(replace(recipe, branch_blocks=arguments.blocks), folder, seconds)
+    return train_lora(replace(recipe, rank=arguments.rank), arguments.branch, folder, seconds)
 
 
 def _device(name: str | None):

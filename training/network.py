@@ -64,9 +64,9 @@ class Network:
     branch: Branch
 
     @staticmethod
-    def load(model_file: Path, branch_file: Path) -> "Network":
-        """Read two .safetensors files through the host's own loader and the pack's."""
-        model = comfy.sd.load_diffusion_model_state_dict(load_file(model_file), model_options={"dtype": torch.float32})
+    def load(model_file: Path, branch_file: Path, dtype: torch.dtype = torch.float32) -> "Network":
+        """Read two .safetensors files through the host's own loader and the pack's; ``dtype`` is the model's."""
+        model = comfy.sd.load_diffusion_model_state_dict(load_file(model_file), model_options={"dtype": dtype})
         network = Network(model, load_branch(branch_file))
         for module in network.modules:
             module.to(comfy.model_management.get_torch_device())
@@ -76,12 +76,13 @@ class Network:
     def modules(self) -> tuple[nn.Module, nn.Module]:
         return self.model.model.diffusion_model, self.branch.network
 
-    def flow(self, noisy: Tensor, sigma: Tensor, sample: Sample) -> Tensor:
+    def flow(self, noisy: Tensor, sigma: Tensor, sample: Sample, text: Tensor | None = None) -> Tensor:
         """The flow that the network sees: ``(B, T, C, h, w)``.
 
         Args:
             noisy: ``(B, T, C, h, w)`` normalised latents, frame 0 clean.
             sigma: ``(B,)`` 0..1 of the other frames.
+            text: ``(B, L, 4096)`` of the text encoder; None = one token of zeros.
         """
         scene, known, placement = (
             value.transpose(1, 2) for value in (sample.scene, sample.known, sample.placement)
@@ -91,7 +92,7 @@ class Network:
         options = {**patched.model_options["transformer_options"], "wrappers": patched.wrappers}
         timestep = (sigma * TIMESTEPS)[:, None].repeat(1, noisy.shape[1])
         timestep[:, 0] = 0.0
-        text = noisy.new_zeros(len(noisy), TEXT_TOKENS, TEXT_DIM)
+        text = noisy.new_zeros(len(noisy), TEXT_TOKENS, TEXT_DIM) if text is None else text
         diffusion_model = patched.model.diffusion_model
         flow = diffusion_model(noisy.transpose(1, 2), timestep, text, transformer_options=options)
         return flow.transpose(1, 2)
@@ -135,18 +136,29 @@ def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Pa
     )
     weights = {key: _begun(key, value) for key, value in model.state_dict().items()}
     save_file(weights, model_file)
-    branch = {"vace_patch_embedding.weight": (shape.dim, 2 * CHANNELS, *model.patch_size)}
-    branch = {key: _begun(key, torch.empty(size)) for key, size in branch.items()}
-    branch["vace_patch_embedding.bias"] = torch.zeros(shape.dim)
-    for number in range(shape.branch_blocks):
-        # a branch block begins as a copy of the block that it stands beside, with a way in and a way out of its own
-        stride = -(-shape.blocks // shape.branch_blocks)
+    save_file(new_branch(weights, shape.branch_blocks), branch_file, metadata={"shape": f"{asdict(shape)}"})
+
+
+def new_branch(weights: dict[str, Tensor], branch_blocks: int) -> dict[str, Tensor]:
+    """Weights of a branch that does nothing yet, for a model with these ``weights``.
+
+    A branch block begins as a copy of the block that it stands beside; what leads into it and out of it begins at zero
+    (VACE, arXiv 2503.07598). The patch embedding is new.
+    """
+    blocks = 1 + max(int(key.split(".")[1]) for key in weights if key.startswith("blocks."))
+    dim, channels, *patch = weights["patch_embedding.weight"].shape
+    kind = weights["blocks.0.ffn.0.weight"].dtype
+    embedding = _begun("vace_patch_embedding.weight", torch.empty(dim, 2 * channels, *patch))
+    branch = {"vace_patch_embedding.weight": embedding, "vace_patch_embedding.bias": torch.zeros(dim)}
+    stride = -(-blocks // branch_blocks)
+    for number in range(branch_blocks):
         beside = f"blocks.{number * stride}."
         own = {key.removeprefix(beside): value.clone() for key, value in weights.items() if key.startswith(beside)}
         for name in ("before_proj", "after_proj") if number == 0 else ("after_proj",):
-            own[f"{name}.weight"], own[f"{name}.bias"] = torch.zeros(shape.dim, shape.dim), torch.zeros(shape.dim)
+            own[f"{name}.weight"] = torch.zeros(dim, dim, dtype=kind)
+            own[f"{name}.bias"] = torch.zeros(dim, dtype=kind)
         branch |= {f"vace_blocks.{number}.{key}": value for key, value in own.items()}
-    save_file(branch, branch_file, metadata={"shape": f"{asdict(shape)}"})
+    return branch
 
 
 def _begun(key: str, value: Tensor) -> Tensor:

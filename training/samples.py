@@ -146,9 +146,9 @@ def walk_samples(
     for first in places.tolist():
         new = slice(written, first + 1)
         memory, written = remember(memory, latents[new], depth[new], cameras[new]), first + 1
-        worn = _worn(memory, settings, statistics, generator)
+        worn = worn_memory(memory, settings, statistics, generator)
         shown = slice(first, first + settings.frames)
-        samples.append(sample_of(worn, cameras[shown], latents[shown], statistics, settings))
+        samples.append(sample_of(worn, cameras[shown], latents[shown], statistics))
     return samples
 
 
@@ -165,11 +165,9 @@ class SampleStream(IterableDataset):
             yield from walk_samples(seed, self.settings, self.statistics, self.device)
 
 
-def sample_of(
-    memory: LatentMemory, cameras: Cameras, latents: Tensor, statistics: Statistics, settings: Settings
-) -> Sample:
+def sample_of(memory: LatentMemory, cameras: Cameras, latents: Tensor, statistics: Statistics) -> Sample:
     """What a memory says of some views, beside their true raw latents ``(T, C, h, w)``."""
-    readout = splat(memory, cameras, settings.tokens)
+    readout = splat(memory, cameras, tuple(latents.shape[2:]))
     known = readout.known.unsqueeze(1)
     return Sample(
         latents=statistics.normalised(latents),
@@ -179,7 +177,9 @@ def sample_of(
     )
 
 
-def _worn(memory: LatentMemory, settings: Settings, statistics: Statistics, generator: torch.Generator) -> LatentMemory:
+def worn_memory(
+    memory: LatentMemory, settings: Settings, statistics: Statistics, generator: torch.Generator
+) -> LatentMemory:
     """A memory with noise on its tokens and some of them gone, as one that was written from generated frames."""
     low, high = settings.dropout
     points = memory.points

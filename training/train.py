@@ -4,7 +4,6 @@ Resuming goes on exactly: noise, noise levels and walks are drawn from the numbe
 """
 
 import math
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,18 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
-from .network import Network, Shape, save_network, training_mode, write_new_network
+from .fit import Fit, fit
+from .network import Network, Shape, save_network, write_new_network
 from .samples import Sample, SampleStream, Settings, Statistics
 
-SAVE_SECONDS = 240
-WARM_UP = 0.02  # share of the steps
 SHIFT = 3.0  # of noise levels towards noise, as the host's sampling of Wan models shifts them
-MODEL, BRANCH, STATISTICS, STATE = "model.safetensors", "branch.safetensors", "statistics.safetensors", "state.pt"
+MODEL, BRANCH, STATISTICS = "model.safetensors", "branch.safetensors", "statistics.safetensors"
 
 
 @dataclass(frozen=True)
@@ -65,13 +60,12 @@ SIZES = {
 def train(run: Run, folder: Path, device: torch.device, seconds: float = math.inf) -> bool:
     """Train until the run's steps are done, or for about ``seconds``; go on where ``folder`` left off.
 
-    The folder gets the averaged weights (``MODEL``, ``BRANCH``, which the host's nodes load), ``STATISTICS``, ``STATE``
+    The folder gets the averaged weights (``MODEL``, ``BRANCH``, which the host's nodes load), ``STATISTICS``, the state
     to resume from, and TensorBoard's event files.
 
     Returns:
         Whether all steps are done.
     """
-    begun = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / STATISTICS).is_file():
         save_file(asdict(Statistics.of_rooms(run.samples.image_size)), folder / STATISTICS)
@@ -79,36 +73,25 @@ def train(run: Run, folder: Path, device: torch.device, seconds: float = math.in
     statistics = Statistics(**load_file(folder / STATISTICS))
     network = Network.load(folder / MODEL, folder / BRANCH)
     trained = nn.ModuleList(network.modules).requires_grad_(True).train()
-    averaged = AveragedModel(trained, multi_avg_fn=get_ema_multi_avg_fn(run.ema))
-    optimisers = _optimisers(trained, run)
-    schedules = [LambdaLR(optimiser, lambda step: _rate(step / run.steps)) for optimiser in optimisers]
-    parts = {"trained": trained, "averaged": averaged}
-    parts |= {f"optimiser{n}": one for n, one in enumerate(optimisers)}
-    parts |= {f"schedule{n}": one for n, one in enumerate(schedules)}
-    step = _resumed(folder / STATE, parts, device)
-    batches = _batches(run, statistics, device, step)
     weight = channel_weights(statistics).to(device)
-    saved = time.monotonic()
-    with SummaryWriter(folder) as log, training_mode():
-        while step < run.steps and time.monotonic() - begun < seconds:
-            sample = next(batches).to(device)
-            loss = _loss(network, sample, weight, torch.Generator().manual_seed(run.seed + 7919 * step))
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-            for optimiser, schedule in zip(optimisers, schedules, strict=True):
-                optimiser.step()
-                schedule.step()
-                optimiser.zero_grad(set_to_none=True)
-            averaged.update_parameters(trained)
-            step += 1
-            log.add_scalar("loss", float(loss.detach()), step)
-            log.add_scalar("gradient norm", float(norm), step)
-            log.add_scalar("rate", schedules[0].get_last_lr()[0], step)
-            if time.monotonic() - saved > SAVE_SECONDS:
-                _save(folder, averaged, parts, step)
-                saved = time.monotonic()
-    _save(folder, averaged, parts, step)
-    return step >= run.steps
+
+    def losses(first: int):
+        batches = _batches(run, statistics, device, first)
+
+        def loss(step: int) -> Tensor:
+            return flow_loss(network, next(batches).to(device), weight, step_generator(run.seed, step))
+
+        return loss
+
+    def save(averaged: nn.Module, step: int) -> None:
+        save_network(tuple(averaged), folder / MODEL, folder / BRANCH, {"steps": f"{step}"})
+
+    return fit(trained, _optimisers(trained, run), losses, save, folder, Fit(run.steps, run.ema, seconds))
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """Noise and noise levels of one step."""
+    return torch.Generator().manual_seed(seed + 7919 * step)
 
 
 def channel_weights(statistics: Statistics) -> Tensor:
@@ -122,14 +105,16 @@ def noise_levels(count: int, generator: torch.Generator) -> Tensor:
     return SHIFT * even / (1.0 + (SHIFT - 1.0) * even)
 
 
-def _loss(network: Network, sample: Sample, weight: Tensor, generator: torch.Generator) -> Tensor:
+def flow_loss(
+    network: Network, sample: Sample, weight: Tensor, generator: torch.Generator, text: Tensor | None = None
+) -> Tensor:
     """Flow matching: x = (1 - sigma) latents + sigma noise, and the network gives noise - latents; frame 0 is clean."""
     latents = sample.latents
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = noise_levels(len(latents), generator).to(latents)
     noisy = torch.lerp(latents, noise, sigma.view(-1, 1, 1, 1, 1))
     noisy = torch.cat([latents[:, :1], noisy[:, 1:]], dim=1)
-    error = network.flow(noisy, sigma, sample)[:, 1:] - (noise - latents)[:, 1:]
+    error = network.flow(noisy, sigma, sample, text)[:, 1:] - (noise - latents)[:, 1:]
     return (error.square() * weight).mean()
 
 
@@ -144,30 +129,7 @@ def _optimisers(trained: nn.Module, run: Run) -> list[Optimizer]:
     return [muon, AdamW(rest, lr=run.adam, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
-def _rate(progress: float) -> float:
-    """Up at the start, then evenly down to nothing."""
-    return min(progress / WARM_UP, 1.0) * max(1.0 - progress, 0.0) if progress > 0 else 1e-3
-
-
 def _batches(run: Run, statistics: Statistics, device: torch.device, step: int):
     first = step * run.batch // run.samples.windows
     stream = SampleStream(run.samples, statistics, "cpu" if run.workers else device, first)
     return iter(DataLoader(stream, run.batch, collate_fn=Sample.batch, num_workers=run.workers))
-
-
-def _resumed(file: Path, parts: dict, device: torch.device) -> int:
-    """Load what a run left, and return its step; 0 where there is nothing."""
-    if not file.is_file():
-        return 0
-    state = torch.load(file, map_location=device, weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return state["step"]
-
-
-def _save(folder: Path, averaged: AveragedModel, parts: dict, step: int) -> None:
-    """The state first: a run that is cut off meanwhile still goes on."""
-    state = {"step": step} | {name: part.state_dict() for name, part in parts.items()}
-    torch.save(state, folder / f"{STATE}.part")
-    (folder / f"{STATE}.part").replace(folder / STATE)
-    save_network(tuple(averaged.module), folder / MODEL, folder / BRANCH, {"steps": f"{step}"})

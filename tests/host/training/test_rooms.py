@@ -97,10 +97,9 @@ def test_normalised_latents_have_mean_0_and_deviation_1(training, statistics):
 
 def test_a_frame_is_shown_as_it_was_written(training, statistics):
     samples = training("samples")
-    settings = samples.Settings(image_size=(64, 96), frames=3, walk=5, windows=3)
     _, cameras, depth, latents = samples.remembered_walk(5, 5, (64, 96))
     memory = samples.remember(samples.LatentMemory(samples.SPEC), latents[:1], depth[:1], cameras[[0]])
-    sample = samples.sample_of(memory, cameras[[0]], latents[:1], statistics, settings)
+    sample = samples.sample_of(memory, cameras[[0]], latents[:1], statistics)
     assert bool(sample.known.all())
     torch.testing.assert_close(sample.scene, sample.latents, atol=1e-4, rtol=0)
     assert sample.placement.abs().max() < 0.01  # seen from where it was written: in the middle, at its own size

@@ -44,7 +44,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(training, run, trained, tmp_
     train = training("train")
     clock = iter(float(n) for n in range(10_000))
     with monkeypatch.context() as patched:
-        patched.setattr(train.time, "monotonic", lambda: next(clock))  # a second passes with every look at it
+        patched.setattr(training("fit").time, "monotonic", lambda: next(clock))  # a second passes with every look at it
         assert not train.train(run, tmp_path, CPU, seconds=6.0)
     stopped = torch.load(tmp_path / "state.pt", weights_only=True)["step"]
     assert 0 < stopped < run.steps
@@ -79,7 +79,7 @@ def test_the_flow_is_learnt(training, run, trained):
     weight, losses = train.channel_weights(statistics), []
     with network_module.training_mode():
         for _ in range(40):
-            loss = train._loss(network, sample, weight, torch.Generator().manual_seed(1))
+            loss = train.flow_loss(network, sample, weight, train.step_generator(0, 1))
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
