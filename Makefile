@@ -20,6 +20,7 @@ test: lint
 	$(BIN)/pytest -q --ignore=tests/browser
 
 test-browser: setup
+	@.ci/get_chromium || { echo "Chromium is needed: install it (Debian: apt install chromium), or set CHROMIUM."; exit 1; }
 	$(BIN)/pytest -q tests/browser
 
 bench: setup
