@@ -17,7 +17,7 @@ from .splines import pose_spline
 
 FORMAT, VERSION = "mirage-camera-keys", 1
 EASINGS = ("linear", "smooth", "start gently", "stop gently")
-WIDEST = 179.0  # degrees
+NARROWEST, WIDEST = 10.0, 179.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ def _key(number: int, one: object) -> CameraKey:
     )
     if not 0.0 <= key.time <= 1.0:
         raise MirageError(f"path: key {number}: time must lie in 0..1; got {key.time:g}.")
-    if key.field_of_view is not None and not 0.0 < key.field_of_view <= WIDEST:
-        raise MirageError(f"path: key {number}: field_of_view must lie in 0..{WIDEST:g}; got {key.field_of_view:g}.")
+    if key.field_of_view is not None and not NARROWEST <= key.field_of_view <= WIDEST:
+        raise MirageError(
+            f"path: key {number}: field_of_view must lie in {NARROWEST:g}..{WIDEST:g}; got {key.field_of_view:g}."
+        )
     if key.easing not in EASINGS:
         raise MirageError(f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {key.easing!r}.")
     return key

@@ -112,7 +112,7 @@ GOOD = '{"format": "mirage-camera-keys", "version": 1, "keys": %s}'
         (GOOD % '[{"time": 0.5}, {"time": 0.5}]', "in the order of their times; key 1 is at 0.5, key 2 at 0.5"),
         (GOOD % '[{"time": 0, "position": [1, 2]}]', "path: key 1: position must be three numbers"),
         (GOOD % '[{"time": 0, "position": [1, 2, NaN]}]', "path: key 1: position must be a number; got nan"),
-        (GOOD % '[{"time": 0, "field_of_view": 0}]', r"path: key 1: field_of_view must lie in 0\.\.179; got 0"),
+        (GOOD % '[{"time": 0, "field_of_view": 0}]', r"path: key 1: field_of_view must lie in 10\.\.179; got 0"),
         (GOOD % '[{"time": 0, "easing": "bouncy"}]', "path: key 1: easing must be one of linear, smooth"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import { BACKGROUND, CAREFUL, DIM, TEXT, TRACK } from "./colours.mjs";
 import { knownShare } from "./coverage.mjs";
-import { EASINGS } from "./keys.mjs";
+import { EASINGS, NARROWEST, WIDEST } from "./keys.mjs";
 import { fetchScene, ownFieldOf } from "./scene.mjs";
 import { Timeline } from "./timeline.mjs";
 import { View } from "./view.mjs";
@@ -106,9 +106,9 @@ export class Editor {
     this.state = element("span", row, { className: "state" });
     element("span", row, { className: "space" });
     const lens = element("label", row, { textContent: "Lens ", title: "Horizontal field of view of the chosen key, degrees" });
-    this.lens = element("input", lens, { type: "number", min: 1, max: 179, step: 1 });
+    this.lens = element("input", lens, { type: "number", min: NARROWEST, max: WIDEST, step: 1 });
     this.lens.onchange = () => {
-      const value = this.lens.value === "" ? null : Math.max(1, Math.min(179, Number(this.lens.value)));
+      const value = this.lens.value === "" ? null : Math.max(NARROWEST, Math.min(WIDEST, Number(this.lens.value)));
       this.#edit(() => this.model.changeKey(this.model.chosen, { field_of_view: value }));
     };
     const way = element("label", row, { textContent: "Way on ", title: "How the camera goes to the next key" });

@@ -6,7 +6,7 @@ const FORMAT = "mirage-camera-keys";
 const VERSION = 1;
 export const EASINGS = ["linear", "smooth", "start gently", "stop gently"];
 const FIELDS = ["time", "position", "pan", "tilt", "roll", "field_of_view", "easing"];
-const WIDEST = 179;
+export const [NARROWEST, WIDEST] = [10, 179]; // degrees
 const DECIMALS = { time: 6, position: 5, angle: 3 };
 
 const EMPTY = { position: [0, 0, 0], pan: 0, tilt: 0, roll: 0, field_of_view: null, easing: "linear" };
@@ -48,8 +48,8 @@ function checked(one, number) {
   const numbers = [...key.position, key.time, key.pan, key.tilt, key.roll, key.field_of_view ?? 1];
   if (!numbers.every(Number.isFinite)) throw new Error(`${where}: time, position and angles must be numbers.`);
   if (key.time < 0 || key.time > 1) throw new Error(`${where}: time must lie in 0..1; got ${key.time}.`);
-  if (key.field_of_view !== null && !(key.field_of_view > 0 && key.field_of_view <= WIDEST)) {
-    throw new Error(`${where}: field_of_view must lie in 0..${WIDEST}; got ${key.field_of_view}.`);
+  if (key.field_of_view !== null && !(key.field_of_view >= NARROWEST && key.field_of_view <= WIDEST)) {
+    throw new Error(`${where}: field_of_view must lie in ${NARROWEST}..${WIDEST}; got ${key.field_of_view}.`);
   }
   if (!EASINGS.includes(key.easing)) throw new Error(`${where}: easing must be one of ${EASINGS.join(", ")}.`);
   return key;
