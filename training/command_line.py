@@ -17,6 +17,7 @@ def main() -> None:
     measure.add_argument("--seeds", type=int, default=2, help="walks per room")
     for command in (train, measure):
         command.add_argument("--size", choices=("small", "cpu", "gpu"), default="small")
+    train.add_argument("--steps", type=int, help="instead of the size's own")
     stages = {
         "branch": commands.add_parser("branch", help="recipe, stage 1: a branch beside a model that stays as it is"),
         "lora": commands.add_parser("lora", help="recipe, stage 2: a LoRA of the model, beside a trained branch"),
@@ -55,7 +56,9 @@ def main() -> None:
         from .train import SIZES
         from .train import train as train_run
 
-        done = train_run(SIZES[arguments.size], folder, device, arguments.minutes * 60)
+        run = SIZES[arguments.size]
+        run = replace(run, steps=arguments.steps or run.steps)
+        done = train_run(run, folder, device, arguments.minutes * 60)
     else:
         done = _stage(arguments, folder)
     print(f"{'finished' if done else 'stopped; the same command goes on'}: {folder}")

@@ -16,6 +16,7 @@ import comfy.sd
 import torch
 from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
+from einops import rearrange
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -27,6 +28,9 @@ from .samples import CHANNELS, Sample
 TEXT_TOKENS, TEXT_DIM = 1, 4096  # the text of a scene is one token of zeros: these rooms have no names
 TIMESTEPS = 1000.0
 SAMPLING_SHIFT = 3.0  # of noise levels towards noise
+# what blocks add to the stream, and the time's part in the modulation of blocks and head
+SILENT = ("self_attn.o.weight", "cross_attn.o.weight", "ffn.2.weight", "time_embedding.2.weight", "head.modulation")
+GATES = (2, 5)  # of a block's modulation: of its attention, of its feed-forward layers
 HEAD_DIM = 128  # the host takes one attention head per 128 channels
 
 
@@ -35,7 +39,7 @@ class Shape:
     """Sizes of a network.
 
     Attributes:
-        dim: width, a multiple of 128.
+        dim: width, a multiple of 128; 256 or more, so that the stream holds all values of a patch.
         branch_blocks: how many of the blocks a branch block stands beside.
     """
 
@@ -43,6 +47,10 @@ class Shape:
     ffn_dim: int = 768
     blocks: int = 4
     branch_blocks: int = 2
+
+    def __post_init__(self):
+        if self.dim < 2 * HEAD_DIM or self.dim % HEAD_DIM:
+            raise ValueError(f"Shape: dim must be a multiple of {HEAD_DIM}, {2 * HEAD_DIM} or more; got {self.dim}.")
 
 
 @contextmanager
@@ -120,7 +128,7 @@ def save_network(
 
 
 def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Path) -> None:
-    """Write untrained weights: layers scaled by fan-in, what adds to the stream at zero."""
+    """Write untrained weights, of a network that copies what its memory says (``_copying``)."""
     torch.manual_seed(seed)
     settings = {"operations": comfy.ops.disable_weight_init, "device": "cpu", "dtype": torch.float32}
     model = WanModel(
@@ -135,8 +143,10 @@ def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Pa
         **settings,
     )
     weights = {key: _begun(key, value) for key, value in model.state_dict().items()}
+    branch = new_branch(weights, shape.branch_blocks)
+    _copying(weights, branch)
     save_file(weights, model_file)
-    save_file(new_branch(weights, shape.branch_blocks), branch_file, metadata={"shape": f"{asdict(shape)}"})
+    save_file(branch, branch_file, metadata={"shape": f"{asdict(shape)}"})
 
 
 def new_branch(weights: dict[str, Tensor], branch_blocks: int) -> dict[str, Tensor]:
@@ -159,6 +169,37 @@ def new_branch(weights: dict[str, Tensor], branch_blocks: int) -> dict[str, Tens
             own[f"{name}.bias"] = torch.zeros(dim, dtype=kind)
         branch |= {f"vace_blocks.{number}.{key}": value for key, value in own.items()}
     return branch
+
+
+def _copying(weights: dict[str, Tensor], branch: dict[str, Tensor]) -> None:
+    """Set what of untrained weights makes the flow of a network whose clean frames are those of its memory.
+
+    The stream begins as an isometry of the patch, x = (1 - sigma) latents + sigma noise. The branch takes the memory's
+    latents m from it, so that it holds x - m, which is sigma (noise - m) in new frames: the flow, but for a factor. The
+    head's layer norm undoes any factor, and the flow's own size is nearly the same everywhere. Blocks add nothing yet;
+    what they learn to add is a better estimate of the clean frame than the memory's.
+    """
+    dim, channels, *patch = weights["patch_embedding.weight"].shape
+    values = channels * math.prod(patch)
+    # columns without a mean: the layer norm, which takes it away, changes nothing
+    basis = torch.linalg.qr(torch.cat([torch.ones(dim, 1), torch.randn(dim, values)], dim=1)).Q[:, 1:]
+    weights["patch_embedding.weight"] = basis.reshape(dim, channels, *patch).contiguous()
+    size = (2.0 * values / dim) ** 0.5  # of the flow's values in the stream: noise and latents have deviation 1
+    head = rearrange(basis * size, "d (c patch) -> (patch c) d", c=channels)
+    weights["head.head.weight"] = head.contiguous()
+    embedding = torch.zeros_like(branch["vace_patch_embedding.weight"])
+    embedding[:, :channels] = weights["patch_embedding.weight"]
+    branch["vace_patch_embedding.weight"] = embedding
+    # the first block's tokens are x + m; half of them is taken from x
+    branch["vace_blocks.0.before_proj.weight"] = torch.eye(dim)
+    branch["vace_blocks.0.after_proj.weight"] = -0.5 * torch.eye(dim)
+    for some in (weights, branch):
+        for key, value in some.items():
+            if key.endswith(SILENT):
+                some[key] = torch.zeros_like(value)
+            elif key.endswith(".modulation"):
+                some[key] = torch.zeros_like(value)
+                some[key][:, GATES] = 1.0
 
 
 def _begun(key: str, value: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from einops import rearrange
 from kornia.metrics import psnr
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
@@ -75,19 +76,21 @@ class ClosedLoop:
 
 
 def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device: torch.device) -> dict:
-    """Measure what ``folder`` holds, and write ``remember.json`` and contact sheets to ``out``."""
+    """Measure what ``folder`` holds; write ``remember.json``, ``along_the_way.png`` and contact sheets to ``out``."""
     settings = SIZES[size].samples
     statistics = Statistics(**load_file(folder / STATISTICS))
     network = Network.load(folder / MODEL, folder / BRANCH)
     out.mkdir(parents=True, exist_ok=True)
     chunks = [one_chunk(network, settings, statistics, HELD_OUT + n, device) for n in range(rooms)]
     loops: dict[str, list[ClosedLoop]] = {way: [] for way in WAYS}
+    along: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     for n in range(rooms):
         for seed in range(seeds):
             held = _Walk.of(HELD_OUT + n, settings, device)
             made = {way: held.made(network, statistics, way, seed) for way in WAYS}
             for way in WAYS:
                 loops[way].append(held.closed_loop(made[way]))
+                along[way].append(held.along_the_way(made[way]))
             if seed == 0:
                 held.sheet(made).save(out / f"walk_{n:02}.png")
     report = {
@@ -96,7 +99,10 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
         "seeds": seeds,
         "one chunk": _mean([asdict(one) for one in chunks]),
         "closed loop": {way: _mean([asdict(one) for one in found]) for way, found in loops.items()},
+        # the first frame is given: its decibels are the codec's
+        "along the way": {way: _column_means(rows) for way, rows in along.items()},
     }
+    _curve(report["along the way"]).savefig(out / "along_the_way.png", dpi=110)
     (out / "remember.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
@@ -198,6 +204,10 @@ class _Walk:
             splat=_psnr(splatted, first, known),
         )
 
+    def along_the_way(self, made: _Made) -> list[float]:
+        """Decibels of each frame against the room as it is."""
+        return [float(psnr(one, truth, 1.0)) for one, truth in zip(made.frames, self.pictures, strict=True)]
+
     def sheet(self, made: dict[str, _Made]) -> Image.Image:
         """Rows: the room, and each way; columns: frames from the first to the last."""
         picked = torch.linspace(0, len(self.pictures) - 1, 9).round().long()
@@ -223,3 +233,20 @@ def _mean(rows: list[dict]) -> dict:
         values = [row[name] for row in rows if not math.isnan(row[name])]
         means[name] = round(sum(values) / len(values), 2) if values else math.nan
     return means
+
+
+def _column_means(rows: list[list[float]]) -> list[float]:
+    return [round(sum(column) / len(column), 2) for column in zip(*rows, strict=True)]
+
+
+def _curve(ways: dict[str, list[float]]) -> Figure:
+    """Decibels against the room, frame by frame, one line for each way."""
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for way, values in ways.items():
+        axes.plot(values, marker="o", markersize=3, label=way)
+    axes.set_xlabel("latent frame: out, and back to the start")
+    axes.set_ylabel("PSNR against the room, dB")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure

@@ -10,7 +10,7 @@ import torch
 from remembered import CHANNELS, SAMPLER, mode, world
 from safetensors.torch import load_file
 
-SHAPE = dict(dim=128, ffn_dim=128, blocks=2, branch_blocks=1)
+SHAPE = dict(dim=256, ffn_dim=128, blocks=2, branch_blocks=1)
 CPU = torch.device("cpu")
 
 
@@ -87,6 +87,26 @@ def test_the_flow_is_learnt(training, run, trained):
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_an_untrained_network_copies_what_is_remembered(training, tmp_path):
+    network_module = training("network")
+    files = tmp_path / "model.safetensors", tmp_path / "branch.safetensors"
+    network_module.write_new_network(network_module.Shape(dim=256, ffn_dim=64, blocks=3, branch_blocks=2), 0, *files)
+    network = network_module.Network.load(*files)
+    latents = torch.randn(1, 3, 48, 8, 12, generator=torch.Generator().manual_seed(0))
+    everywhere = torch.ones(1, 3, 1, 8, 12)
+    sample = training("samples").Sample(latents, latents, everywhere, torch.zeros(1, 3, 3, 8, 12))
+    made = network.made(sample, steps=20, seed=1)
+    assert float((made - latents).square().mean()) < 0.05  # of a variance of 1
+    forgotten = training("samples").Sample(latents, 0 * latents, 0 * everywhere, torch.zeros(1, 3, 3, 8, 12))
+    assert float((network.made(forgotten, steps=20, seed=1) - latents)[:, 1:].square().mean()) > 0.9
+
+
+@pytest.mark.parametrize("dim", [128, 200, 320])
+def test_a_width_that_cannot_hold_a_patch_is_refused(training, dim):
+    with pytest.raises(ValueError, match=rf"multiple of 128, 256 or more; got {dim}"):
+        training("network").Shape(dim=dim)
+
+
 def test_muon_takes_the_matrices_of_the_blocks(training, run, trained):
     network = training("network").Network.load(trained / "model.safetensors", trained / "branch.safetensors")
     modules = torch.nn.ModuleList(network.modules)
@@ -132,7 +152,11 @@ def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, traine
     assert set(report["closed loop"]) == {"memory", "without", "another room's"}
     assert set(report["one chunk"]) == {"known", "unknown", "splat"}
     assert report["one chunk"]["splat"] > report["one chunk"]["known"]  # six steps teach nothing
+    frames = 2 * (run.samples.frames - 1) + 1
+    assert all(len(decibels) == frames for decibels in report["along the way"].values())
     from PIL import Image
 
+    with Image.open(tmp_path / "along_the_way.png") as curve:
+        assert len(curve.getcolors(1 << 20)) > 20  # lines in three colours, smoothed, on white
     with Image.open(tmp_path / "walk_00.png") as sheet:
         assert sheet.size == (9 * 96, 4 * 64)
