@@ -15,9 +15,11 @@ def main() -> None:
     measure = commands.add_parser("remember", help="measure on held-out rooms whether a small model remembers")
     measure.add_argument("--rooms", type=int, default=10)
     measure.add_argument("--seeds", type=int, default=2, help="walks per room")
-    for command in (train, measure):
+    decoder = commands.add_parser("decoder", help="a decoder for what a small model makes, beside it in its folder")
+    for command in (train, measure, decoder):
         command.add_argument("--size", choices=("small", "cpu", "gpu"), default="small")
-    train.add_argument("--steps", type=int, help="instead of the size's own")
+    for command in (train, decoder):
+        command.add_argument("--steps", type=int, help="instead of the size's own")
     stages = {
         "branch": commands.add_parser("branch", help="recipe, stage 1: a branch beside a model that stays as it is"),
         "lora": commands.add_parser("lora", help="recipe, stage 2: a LoRA of the model, beside a trained branch"),
@@ -35,15 +37,17 @@ def main() -> None:
         else:
             command.add_argument("--branch", type=Path, required=True, help="of stage 1")
             command.add_argument("--rank", type=int, default=32)
-    for command in (train, *stages.values()):
+    for command in (train, decoder, *stages.values()):
         command.add_argument("--minutes", type=float, default=math.inf, help="stop after this; a later call goes on")
-    for command in (train, measure, *stages.values()):
+    for command in (train, measure, decoder, *stages.values()):
         command.add_argument("--folder", type=Path, help="of the run; an unfinished one goes on")
         command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     arguments = parser.parse_args()
     folder = arguments.folder or Path("output") / "training" / getattr(arguments, "size", arguments.command)
-    if arguments.command == "remember" and not (folder / "model.safetensors").is_file():
-        sys.exit(f"remember: {folder} must hold a trained model; it has no model.safetensors. Run make train.")
+    if arguments.command in ("remember", "decoder") and not (folder / "model.safetensors").is_file():
+        sys.exit(
+            f"{arguments.command}: {folder} must hold a trained model; it has no model.safetensors. Run make train."
+        )
     # everything below is imported only now: the host chooses its device when it is imported
     device = _device(arguments.device)
     if arguments.command == "remember":
@@ -59,9 +63,23 @@ def main() -> None:
         run = SIZES[arguments.size]
         run = replace(run, steps=arguments.steps or run.steps)
         done = train_run(run, folder, device, arguments.minutes * 60)
+    elif arguments.command == "decoder":
+        done = _decoder(arguments, folder, device)
     else:
         done = _stage(arguments, folder)
     print(f"{'finished' if done else 'stopped; the same command goes on'}: {folder}")
+
+
+def _decoder(arguments: argparse.Namespace, folder: Path, device) -> bool:
+    from safetensors.torch import load_file
+
+    from .decoder import DecoderRun, train_decoder
+    from .samples import Statistics
+    from .train import SIZES, STATISTICS
+
+    size = SIZES[arguments.size]
+    run = DecoderRun(arguments.steps or size.decoder_steps, size.samples.image_size)
+    return train_decoder(run, Statistics(**load_file(folder / STATISTICS)), folder, device, arguments.minutes * 60)
 
 
 def _stage(arguments: argparse.Namespace, folder: Path) -> bool:

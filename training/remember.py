@@ -22,6 +22,8 @@ from ..mirage_core import Cameras, LatentMemory, Readout, splat
 from ..mirage_core.metrics import loop_closure
 from ..mirage_core.update import Estimate
 from ..mirage_core.walk import ChunkRequest, WalkSettings, WalkState, walk
+from .decoder import FILE as DECODER
+from .decoder import Picture, decoder_of
 from .network import Network
 from .rooms import Room
 from .samples import (
@@ -32,7 +34,6 @@ from .samples import (
     Sample,
     Settings,
     Statistics,
-    decoded,
     encoded,
     remember,
     remembered_walk,
@@ -80,13 +81,14 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
     settings = SIZES[size].samples
     statistics = Statistics(**load_file(folder / STATISTICS))
     network = Network.load(folder / MODEL, folder / BRANCH)
+    decode = decoder_of(folder)
     out.mkdir(parents=True, exist_ok=True)
-    chunks = [one_chunk(network, settings, statistics, HELD_OUT + n, device) for n in range(rooms)]
+    chunks = [one_chunk(network, decode, settings, statistics, HELD_OUT + n, device) for n in range(rooms)]
     loops: dict[str, list[ClosedLoop]] = {way: [] for way in WAYS}
     along: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     for n in range(rooms):
         for seed in range(seeds):
-            held = _Walk.of(HELD_OUT + n, settings, device)
+            held = _Walk.of(HELD_OUT + n, settings, decode, device)
             made = {way: held.made(network, statistics, way, seed) for way in WAYS}
             for way in WAYS:
                 loops[way].append(held.closed_loop(made[way]))
@@ -97,6 +99,7 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
         "folder": folder.name,
         "rooms": rooms,
         "seeds": seeds,
+        "decoder": DECODER if (folder / DECODER).is_file() else "inverse transform",
         "one chunk": _mean([asdict(one) for one in chunks]),
         "closed loop": {way: _mean([asdict(one) for one in found]) for way, found in loops.items()},
         # the first frame is given: its decibels are the codec's
@@ -108,14 +111,14 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
 
 
 def one_chunk(
-    network: Network, settings: Settings, statistics: Statistics, seed: int, device: torch.device
+    network: Network, decode: Picture, settings: Settings, statistics: Statistics, seed: int, device: torch.device
 ) -> OneChunk:
     """Make the frames of held-out samples, whose memory is whole and clean."""
     clean = replace(settings, noise=0.0, dropout=(0.0, 0.0))
     sample = Sample.batch(walk_samples(seed, clean, statistics)).to(device)
     made = network.made(sample, STEPS, seed)
     truth, shown, splatted = (
-        decoded(statistics.raw(rearrange(x[:, 1:], "b t c h w -> (b t) c h w")).cpu())
+        decode(statistics.raw(rearrange(x[:, 1:], "b t c h w -> (b t) c h w")).cpu())
         for x in (sample.latents, made, sample.scene)
     )
     known = _pixels(rearrange(sample.known[:, 1:], "b t 1 h w -> (b t) h w").cpu() > 0)
@@ -140,14 +143,15 @@ class _Walk:
     room: Room
     cameras: Cameras
     pictures: Tensor  # (N, H, W, 3) of the latent frames
+    decode: Picture
     device: torch.device
 
     @staticmethod
-    def of(seed: int, settings: Settings, device: torch.device) -> "_Walk":
+    def of(seed: int, settings: Settings, decode: Picture, device: torch.device) -> "_Walk":
         frames = CHUNKS * (settings.frames - 1) * STRIDE + 1
         room, cameras, _, _ = remembered_walk(seed, frames, settings.image_size, every=STRIDE)
         pictures, _ = room.seen(cameras[::STRIDE], settings.image_size)
-        return _Walk(seed, settings, room, cameras, pictures, device)
+        return _Walk(seed, settings, room, cameras, pictures, decode, device)
 
     @property
     def views(self) -> Cameras:
@@ -167,7 +171,7 @@ class _Walk:
         tokens, readouts = self.settings.tokens, []
         other = None
         if way == "another room's":
-            other = _Walk.of(self.seed + 1, self.settings, self.device)
+            other = _Walk.of(self.seed + 1, self.settings, self.decode, self.device)
             other = other._memory(len(other.views))
 
         def denoise(request: ChunkRequest) -> Tensor:
@@ -190,13 +194,13 @@ class _Walk:
 
         settings = WalkSettings(chunk_frames=(self.settings.frames - 1) * STRIDE + 1, preceding=0, references=0)
         *_, last = walk(self.started(), self.cameras, settings, denoise, exact)
-        return _Made(last.latents, decoded(last.latents), readouts[-1])
+        return _Made(last.latents, self.decode(last.latents), readouts[-1])
 
     def closed_loop(self, made: _Made) -> ClosedLoop:
         first, last = made.frames[:1], made.frames[-1:]
         found = loop_closure(made.frames, self.views, *REVISIT)
         known = _pixels(made.readout.known[-1:])
-        splatted = decoded(made.readout.latents[-1:])
+        splatted = self.decode(made.readout.latents[-1:])
         return ClosedLoop(
             last_against_first=float(psnr(last, first, 1.0)),
             revisits=sum(one.psnr for one in found) / len(found) if found else math.nan,

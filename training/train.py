@@ -32,6 +32,7 @@ class Run:
         adam: learning rate of all else.
         ema: of the weights that are kept.
         workers: processes that draw walks; 0 draws them where the training runs.
+        decoder_steps: of the decoder that is trained after it.
     """
 
     steps: int
@@ -42,12 +43,13 @@ class Run:
     adam: float = 0.0008
     ema: float = 0.999
     workers: int = 0
+    decoder_steps: int = 600
     seed: int = 0
 
 
 SIZES = {
     # proves the code in a minute or two on two cores; what it makes is fog
-    "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97),
+    "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97, decoder_steps=40),
     # about forty minutes on two cores
     "cpu": Run(steps=1_200, batch=8, samples=Settings(windows=6), ema=0.99, workers=1),
     # for half an hour on one data-centre GPU, where walks are ray-cast, too

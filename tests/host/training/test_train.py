@@ -142,6 +142,26 @@ def test_the_averaged_weights_run_in_the_hosts_sampler(pack, trained):
     assert not torch.equal(made, without.result[0]["samples"])
 
 
+def test_a_decoder_begins_as_the_inverse_transform_and_learns(training, trained, run, tmp_path, monkeypatch):
+    decoder, samples = training("decoder"), training("samples")
+    statistics = samples.Statistics(**load_file(trained / "statistics.safetensors"))
+    settings = decoder.DecoderRun(steps=100, image_size=run.samples.image_size, pictures=4, rate=0.01, ema=0.8)
+    room, cameras, _, latents = samples.remembered_walk(0, 4, settings.image_size)
+    pictures, _ = room.seen(cameras, settings.image_size)
+    plain = samples.decoded(latents)
+    assert torch.equal(decoder.Decoder(statistics).pictures(latents), plain)
+    assert decoder.decoder_of(tmp_path)(latents).equal(plain)
+    # of one room alone, so that seconds are enough
+    monkeypatch.setattr(decoder, "remembered_walk", lambda seed, *about, every: samples.remembered_walk(0, *about))
+    assert decoder.train_decoder(settings, statistics, tmp_path, CPU, 1000.0)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
+    worn = latents + 0.4 * noise * statistics.deviation[:, None, None]
+    learnt, unlearnt = (
+        float((some(worn) - pictures).abs().mean()) for some in (decoder.decoder_of(tmp_path), samples.decoded)
+    )
+    assert learnt < 0.985 * unlearnt
+
+
 def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, trained, tmp_path, monkeypatch):
     remember = training("remember")
     monkeypatch.setitem(training("train").SIZES, "test", run)
