@@ -38,7 +38,7 @@ class PatchCodec(nn.Module):
         order = torch.arange(FREQUENCIES, dtype=torch.float64)[:, None]
         basis = torch.cos(torch.pi / patch * place * order) * (2.0 / patch) ** 0.5  # (4, patch)
         basis[0] /= 2.0**0.5
-        self.register_buffer("basis", basis.float())
+        self.register_buffer("basis", basis.float(), persistent=False)
 
     @property
     def name(self) -> str:
@@ -60,12 +60,16 @@ class PatchCodec(nn.Module):
         basis = self.basis.to(video)
         return rearrange(basis @ patches @ basis.T, "b t h w c fy fx -> b (fy fx c) t h w")
 
+    def frames(self, latents: Tensor) -> Tensor:
+        """The frames that have latents: ``(B, 48, T, h, w)`` to ``(B, 3, T, H, W)``."""
+        coefficients = rearrange(latents, "b (fy fx c) t h w -> b t h w c fy fx", fy=FREQUENCIES, fx=FREQUENCIES)
+        basis = self.basis.to(latents)
+        return rearrange(basis.T @ coefficients @ basis, "b t h w c y x -> b c t (h y) (w x)")
+
     def decode(self, latents: Tensor) -> Tensor:
         """``(B, 48, T, h, w)`` to ``(B, 3, 4 T - 3, H, W)``."""
         check_shape("PatchCodec.decode", "latents", latents, "(B, 48, T, h, w)", (None, CHANNELS, None, None, None))
-        coefficients = rearrange(latents, "b (fy fx c) t h w -> b t h w c fy fx", fy=FREQUENCIES, fx=FREQUENCIES)
-        basis = self.basis.to(latents)
-        keys = rearrange(basis.T @ coefficients @ basis, "b t h w c y x -> b c t (h y) (w x)")
+        keys = self.frames(latents)
         between = torch.arange(1, TEMPORAL).to(keys).view(-1, 1, 1) / TEMPORAL  # 1/4, 2/4, 3/4
         before, after = keys[:, :, :-1, None], keys[:, :, 1:, None]
         steps = torch.cat([torch.lerp(before, after, between), after], dim=3)  # (B, 3, T - 1, 4, H, W)

@@ -7,12 +7,13 @@ from .branch import LoadMirageBranch, LoadMirageLora
 from .camera_files import LoadCameraPath, SaveCameraPath
 from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
-from .codec import PatchCodecVae
+from .codec import LoadPatchCodec, PatchCodecVae
 from .edit import CropMemory, MergeMemories
 from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
+from .no_text import NoText
 from .path_editor import CameraPathEditor
 from .preview import PreviewWalk, RenderMemoryPreview
 from .sampler import ApplyMemory, MemorySampler
@@ -23,6 +24,7 @@ from .warp import WarpLatents
 NODES: list[type[io.ComfyNode]] = [
     SampleScene,
     PatchCodecVae,
+    LoadPatchCodec,
     SceneGeometry,
     LiftLatents,
     LatentMemoryCache,
@@ -40,6 +42,7 @@ NODES: list[type[io.ComfyNode]] = [
     ApplyMemory,
     LoadMirageBranch,
     LoadMirageLora,
+    NoText,
     SceneWalk,
     WalkPrompt,
     AlignGeometry,

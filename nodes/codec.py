@@ -1,10 +1,14 @@
-"""The weight-free patch codec as a VAE."""
+"""The patch codec as a VAE: without weights, and with a decoder that was trained."""
 
 from comfy_api.latest import io
 
-from ..mirage_core.codec import PATCHES
-from .host.codec_vae import patch_codec_vae
+from ..mirage_core.codec import PATCHES, PatchCodec
+from ..mirage_core.learned_codec import load_codec
+from .host.codec_vae import PatchCodecVAE
+from .host.folders import model_files, model_path
 from .types import SCENE
+
+CODECS = "vae"  # the host's model folder
 
 
 class PatchCodecVae(io.ComfyNode):
@@ -29,4 +33,29 @@ class PatchCodecVae(io.ComfyNode):
 
     @classmethod
     def execute(cls, patch: str) -> io.NodeOutput:
-        return io.NodeOutput(patch_codec_vae(int(patch)))
+        return io.NodeOutput(PatchCodecVAE(PatchCodec(int(patch))))
+
+
+class LoadPatchCodec(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="Mirage_LoadCodec",
+            display_name="Load Patch Codec",
+            category=SCENE,
+            description="Loads a patch codec that was trained together with a small model: 48 channels, 16 pixels, in "
+            "the scale that the model takes, and a learned decoder. A file of another kind is refused by name.",
+            search_aliases=["vae", "dct", "rooms", "mirage"],
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=model_files(CODECS),
+                    tooltip="In models/vae: codec.safetensors of a training run. Other VAEs: the host's Load VAE.",
+                )
+            ],
+            outputs=[io.Vae.Output(tooltip="Goes into VAE Encode, VAE Decode, Lift Latents to 3D and Scene Walk.")],
+        )
+
+    @classmethod
+    def execute(cls, file: str) -> io.NodeOutput:
+        return io.NodeOutput(PatchCodecVAE(load_codec(model_path(CODECS, file))))

@@ -7,15 +7,15 @@ from ...mirage_core.codec import CHANNELS, TEMPORAL, PatchCodec
 
 
 class PatchCodecVAE(comfy.sd.VAE):
-    """A ``comfy.sd.VAE`` whose first stage model is a ``PatchCodec``.
+    """A ``comfy.sd.VAE`` whose first stage model is a ``PatchCodec``, plain or learned.
 
     The host's constructor recognises checkpoints; it is run on a tiny one of its own that has no weights (its pixel
     space VAE), which sets up device, patcher and memory management, and then told about shapes and the model.
     """
 
-    def __init__(self, patch: int):
+    def __init__(self, codec: PatchCodec):
         super().__init__(sd={"pixel_space_vae": torch.tensor(1.0)}, dtype=torch.float32)
-        codec = PatchCodec(patch).eval().to(self.vae_dtype)
+        codec, patch = codec.eval().to(self.vae_dtype), codec.patch
         self.first_stage_model = codec
         self.patcher = type(self.patcher)(
             codec, load_device=self.patcher.load_device, offload_device=self.patcher.offload_device
@@ -30,7 +30,3 @@ class PatchCodecVAE(comfy.sd.VAE):
         self.memory_used_decode = lambda shape, dtype: 4 * 4 * 3 * TEMPORAL * shape[2] * shape[3] * shape[4] * patch**2
         self.size = None
         self.model_size()
-
-
-def patch_codec_vae(patch: int) -> PatchCodecVAE:
-    return PatchCodecVAE(patch)

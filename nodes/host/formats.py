@@ -6,10 +6,12 @@ from torch import Tensor
 
 from ...mirage_core import LatentSpec
 from ...mirage_core.codec import PATCHES, PatchCodec
+from ...mirage_core.learned_codec import LEARNED_CODEC
 
 # The host's VAE classes by (class of the model, latent channels). A name keeps latents of equal shape apart.
 KNOWN_VAES = {("WanVAE", 16): "wan21", ("WanVAE", 48): "wan22", ("TAEHV", 48): "wan22"}
 COLOURS = {"wan21": comfy.latent_formats.Wan21, "wan22": comfy.latent_formats.Wan22}
+SPREAD = 0.2  # deviation of the mean colours, 0..1, of the rooms that learned codecs are trained on, about
 SAMPLE = 20_000  # tokens that principal components are taken from
 UNNAMED = {16: "wan21", 48: "wan22"}  # a memory that does not know its format is coloured by its channel count
 
@@ -35,13 +37,20 @@ def colours_of(spec: LatentSpec, features: Tensor) -> Tensor:
         codec = PatchCodec(patch)
         if spec.name == codec.name:
             return codec.mean_colours(features) * 0.5 + 0.5
+    if spec.name == LEARNED_CODEC:
+        return _normalised(comfy.latent_formats.Wan22(), features)[:, :3] * SPREAD + 0.5  # mean colours come first
     name = spec.name or UNNAMED.get(spec.channels, "")
     if name not in COLOURS:
         return _principal_colours(features.float())
     latent_format = COLOURS[name]()
-    normalised = latent_format.process_in(features.float().T[None, :, None, :, None])[0, :, 0, :, 0].T  # (N, C)
     factors = torch.tensor(latent_format.latent_rgb_factors)  # (C, 3)
-    return (normalised @ factors + torch.tensor(latent_format.latent_rgb_factors_bias)) * 0.5 + 0.5
+    return (
+        _normalised(latent_format, features) @ factors + torch.tensor(latent_format.latent_rgb_factors_bias)
+    ) * 0.5 + 0.5
+
+
+def _normalised(latent_format: comfy.latent_formats.LatentFormat, features: Tensor) -> Tensor:
+    return latent_format.process_in(features.float().T[None, :, None, :, None])[0, :, 0, :, 0].T  # (N, C)
 
 
 def _principal_colours(features: Tensor) -> Tensor:

@@ -10,8 +10,14 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...mirage_core import LatentSpec, MirageError
+from ...mirage_core.learned_codec import LEARNED_CODEC
 
-NAMED_FORMATS = {"wan21": comfy.latent_formats.Wan21, "wan22": comfy.latent_formats.Wan22}
+# a learned patch codec makes latents in the scale of Wan 2.2, for models of that layout that were trained on them
+NAMED_FORMATS = {
+    "wan21": comfy.latent_formats.Wan21,
+    "wan22": comfy.latent_formats.Wan22,
+    LEARNED_CODEC: comfy.latent_formats.Wan22,
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 NODES = {
     "Mirage_SampleScene": "Sample Scene",
     "Mirage_PatchCodec": "Patch Codec (no weights)",
+    "Mirage_LoadCodec": "Load Patch Codec",
     "Mirage_SceneGeometry": "Scene Geometry",
     "Mirage_LiftLatents": "Lift Latents to 3D",
     "Mirage_LatentMemoryCache": "Latent Memory Cache",
@@ -27,6 +28,7 @@ NODES = {
     "Mirage_ApplyMemory": "Apply Memory to Model",
     "Mirage_LoadBranch": "Load Mirage Branch",
     "Mirage_LoadLora": "Load Mirage LoRA",
+    "Mirage_NoText": "No Text",
     "Mirage_SceneWalk": "Scene Walk",
     "Mirage_WalkPrompt": "Walk Prompt",
     "Mirage_LoopClosure": "Loop Closure",

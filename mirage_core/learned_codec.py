@@ -1,0 +1,112 @@
+"""A patch codec with a learned decoder: latents in the scale of a model, pictures without the borders of tokens."""
+
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .codec import CHANNELS, PatchCodec
+from .errors import MirageError, describe
+
+LEARNED_CODEC = "learned-codec-16"
+PATCH = 16
+WIDTH, FINE = 96, 24  # channels at the tokens' resolution, and at four times that
+STEP_UP = 4  # twice, to 16 pixels
+
+
+class LearnedCodec(PatchCodec):
+    """``PatchCodec`` of 16 px tokens whose latents have a model's scale, and whose decoder adds what it has learnt.
+
+    Channel by channel, a coefficient that is ``deviation`` from ``mean`` becomes a latent that is ``model_deviation``
+    from ``model_mean``: so a model that was trained on latents of mean 0 and deviation 1 finds them, after its latent
+    format's own normalisation. New, the decoder adds nothing: pictures are those of the inverse transform.
+
+    Args:
+        mean, deviation: ``(48,)`` of the patch codec's latents.
+        model_mean, model_deviation: ``(48,)`` of the latent format; none = 0 and 1.
+    """
+
+    def __init__(
+        self,
+        mean: Tensor,
+        deviation: Tensor,
+        model_mean: Tensor | None = None,
+        model_deviation: Tensor | None = None,
+    ):
+        super().__init__(PATCH)
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("deviation", deviation.clone())
+        self.register_buffer("model_mean", torch.zeros(CHANNELS) if model_mean is None else model_mean.clone())
+        self.register_buffer("model_deviation", torch.ones(CHANNELS) if model_deviation is None else model_deviation)
+        self.coarse = nn.Sequential(
+            nn.Conv2d(CHANNELS, WIDTH, 3, padding=1),
+            nn.GELU(),
+            *(_Residual(WIDTH) for _ in range(3)),
+            nn.Conv2d(WIDTH, FINE * STEP_UP**2, 1),
+            nn.PixelShuffle(STEP_UP),
+        )
+        last = nn.Conv2d(FINE, 3 * STEP_UP**2, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.fine = nn.Sequential(*(_Residual(FINE) for _ in range(2)), nn.GELU(), last, nn.PixelShuffle(STEP_UP))
+
+    @property
+    def name(self) -> str:
+        return LEARNED_CODEC
+
+    def scaled(self, coefficients: Tensor) -> Tensor:
+        """Latents ``(B, 48, T, h, w)`` of the plain patch codec, in the model's scale."""
+        normal = (coefficients - _channels(self.mean)) / _channels(self.deviation)
+        return normal * _channels(self.model_deviation) + _channels(self.model_mean)
+
+    def encode(self, video: Tensor) -> Tensor:
+        """As ``PatchCodec.encode``, in the model's scale."""
+        return self.scaled(super().encode(video))
+
+    def frames(self, latents: Tensor) -> Tensor:
+        normal = (latents - _channels(self.model_mean)) / _channels(self.model_deviation)
+        plain = super().frames(normal * _channels(self.deviation) + _channels(self.mean))
+        added = self.fine(self.coarse(rearrange(normal, "b c t h w -> (b t) c h w")))
+        return plain + rearrange(added, "(b t) c h w -> b c t h w", b=len(latents))
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def load_codec(path: str | Path) -> LearnedCodec:
+    """Read a trained codec from a .safetensors file.
+
+    Raises:
+        MirageError: the file is damaged, or holds other tensors than a codec does; the message names one.
+    """
+    name = Path(path).name
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise MirageError(f"{name}: must be a .safetensors file; it cannot be read ({error}).") from error
+    codec = LearnedCodec(torch.zeros(CHANNELS), torch.ones(CHANNELS))
+    wanted = codec.state_dict()
+    for key in sorted(wanted.keys() | weights.keys()):
+        if key not in weights or key not in wanted:
+            verb = "lacks" if key in wanted else "also holds"
+            raise MirageError(f"{name}: must hold the tensors of a trained codec; it {verb} {key}.")
+        if weights[key].shape != wanted[key].shape:
+            raise MirageError(
+                f"{name}: {key} must be {tuple(wanted[key].shape)} in a trained codec; got {describe(weights[key])}."
+            )
+    codec.load_state_dict(weights)
+    return codec.eval().requires_grad_(False)
+
+
+def _channels(values: Tensor) -> Tensor:
+    """``(C,)`` beside ``(B, C, T, h, w)``."""
+    return values[:, None, None, None]
