@@ -28,6 +28,7 @@ bench: setup
 
 train: setup
 	$(BIN)/python training train --size small
+	$(BIN)/python training decoder --size small
 
 remember: setup
 	$(BIN)/python training remember --size small --rooms 4 --seeds 1

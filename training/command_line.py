@@ -12,6 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="a small model and its branch, on walks through rooms")
+    train.add_argument("--compile", action="store_true", help="faster steps after a minute; needs a C++ compiler")
     measure = commands.add_parser("remember", help="measure on held-out rooms whether a small model remembers")
     measure.add_argument("--rooms", type=int, default=10)
     measure.add_argument("--seeds", type=int, default=2, help="walks per room")
@@ -62,7 +63,7 @@ def main() -> None:
 
         run = SIZES[arguments.size]
         run = replace(run, steps=arguments.steps or run.steps)
-        done = train_run(run, folder, device, arguments.minutes * 60)
+        done = train_run(run, folder, device, arguments.minutes * 60, arguments.compile)
     elif arguments.command == "decoder":
         done = _decoder(arguments, folder, device)
     else:
@@ -71,15 +72,12 @@ def main() -> None:
 
 
 def _decoder(arguments: argparse.Namespace, folder: Path, device) -> bool:
-    from safetensors.torch import load_file
-
     from .decoder import DecoderRun, train_decoder
-    from .samples import Statistics
-    from .train import SIZES, STATISTICS
+    from .train import SIZES
 
     size = SIZES[arguments.size]
     run = DecoderRun(arguments.steps or size.decoder_steps, size.samples.image_size)
-    return train_decoder(run, Statistics(**load_file(folder / STATISTICS)), folder, device, arguments.minutes * 60)
+    return train_decoder(run, folder, device, arguments.minutes * 60)
 
 
 def _stage(arguments: argparse.Namespace, folder: Path) -> bool:

@@ -1,27 +1,24 @@
-"""A small learned decoder for the patch codec: what lies between its low frequencies, learnt from rooms.
+"""Training the decoder of the codec: what lies between the low frequencies of its tokens, learnt from rooms.
 
-The plain inverse transform leaves the borders of tokens visible. The decoder starts as that transform and learns what
-to add; it sees latents with noise, so that tokens that disagree a little are joined.
+The plain inverse transform leaves the borders of tokens visible. The decoder starts as that transform; it sees latents
+with noise, so that tokens that disagree a little are joined.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from comfy.latent_formats import Wan22
 from einops import rearrange
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from ..mirage_core.codec import CHANNELS
+from ..mirage_core.learned_codec import LearnedCodec, load_codec
 from .fit import Fit, fit
-from .samples import Statistics, decoded, encoded, remembered_walk
+from .samples import Statistics, encoded, remembered_walk
 
-FILE = "decoder.safetensors"
-WIDTH, FINE = 96, 24  # channels at the tokens' resolution, and at four times that
-Picture = Callable[[Tensor], Tensor]  # raw latents (T, C, h, w) to pictures (T, H, W, 3), 0..1
-STEP_UP = 4  # twice, to 16 pixels
+CODEC = "codec.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,62 +39,32 @@ class DecoderRun:
     seed: int = 0
 
 
-class _Residual(nn.Module):
-    def __init__(self, width: int):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, width, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+def write_new_codec(statistics: Statistics, folder: Path) -> None:
+    """An untrained decoder, for latents in the scale of the host's Wan 2.2 models."""
+    form = Wan22()
+    mean, deviation = (value.flatten() for value in (form.latents_mean, form.latents_std / form.scale_factor))
+    _save(LearnedCodec(statistics.mean, statistics.deviation, mean, deviation), 0, folder)
 
 
-class Decoder(nn.Module):
-    """Raw latents ``(T, 48, h, w)`` to pictures ``(T, 16 h, 16 w, 3)``, 0..1."""
-
-    def __init__(self, statistics: Statistics):
-        super().__init__()
-        self.register_buffer("mean", statistics.mean.clone())
-        self.register_buffer("deviation", statistics.deviation.clone())
-        self.coarse = nn.Sequential(
-            nn.Conv2d(CHANNELS, WIDTH, 3, padding=1),
-            nn.GELU(),
-            *(_Residual(WIDTH) for _ in range(3)),
-            nn.Conv2d(WIDTH, FINE * STEP_UP**2, 1),
-            nn.PixelShuffle(STEP_UP),
-        )
-        last = nn.Conv2d(FINE, 3 * STEP_UP**2, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.fine = nn.Sequential(*(_Residual(FINE) for _ in range(2)), nn.GELU(), last, nn.PixelShuffle(STEP_UP))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        added = self.fine(self.coarse(Statistics(self.mean, self.deviation).normalised(latents)))
-        return decoded(latents) + rearrange(added, "t c h w -> t h w c")
-
-    @staticmethod
-    def load(file: Path) -> "Decoder":
-        weights = load_file(file)
-        decoder = Decoder(Statistics(weights["mean"], weights["deviation"]))
-        decoder.load_state_dict(weights)
-        return decoder.eval()
-
-    @torch.no_grad()
-    def pictures(self, latents: Tensor) -> Tensor:
-        """Like ``decoded``."""
-        return self(latents).clamp(0, 1)
+def statistics_of(codec: LearnedCodec) -> Statistics:
+    return Statistics(codec.mean.cpu(), codec.deviation.cpu())
 
 
-def decoder_of(folder: Path) -> Picture:
-    """The decoder that a run has trained; the plain inverse transform where it has none."""
-    return Decoder.load(folder / FILE).pictures if (folder / FILE).is_file() else decoded
+@torch.no_grad()
+def pictures_of(codec: LearnedCodec, latents: Tensor) -> Tensor:
+    """Pictures ``(T, H, W, 3)``, 0..1, of raw latents ``(T, C, h, w)`` of the plain patch codec."""
+    video = codec.frames(codec.scaled(rearrange(latents, "t c h w -> 1 c t h w")))
+    return rearrange(video, "1 c t h w -> t h w c").clamp(-1, 1) * 0.5 + 0.5
 
 
-def train_decoder(run: DecoderRun, statistics: Statistics, folder: Path, device: torch.device, seconds: float) -> bool:
-    """Train, or go on; ``folder`` gets ``FILE``. Returns whether all steps are done."""
+def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: float) -> bool:
+    """Train the decoder of the codec in ``folder``, or go on. Returns whether all steps are done."""
     state = folder / "decoder"
     state.mkdir(parents=True, exist_ok=True)
+    statistics = statistics_of(load_codec(folder / CODEC))
     torch.manual_seed(run.seed)
-    decoder = Decoder(statistics).to(device)
+    write_new_codec(statistics, state)  # a run that goes on loads its state over it
+    codec = load_codec(state / CODEC).to(device).train().requires_grad_(True)
 
     def loss(step: int) -> Tensor:
         room, cameras, _, _ = remembered_walk(run.seed + step, run.pictures, run.image_size, device, every=run.pictures)
@@ -105,12 +72,17 @@ def train_decoder(run: DecoderRun, statistics: Statistics, folder: Path, device:
         latents = encoded(pictures)
         generator = torch.Generator().manual_seed(run.seed + step)
         noise = torch.randn(latents.shape, generator=generator) * torch.rand(run.pictures, 1, 1, 1, generator=generator)
-        worn = latents + run.noise * noise.to(latents) * decoder.deviation[:, None, None]
-        return (decoder(worn) - pictures).abs().mean()
+        worn = latents + run.noise * noise.to(latents) * codec.deviation[:, None, None]
+        made = codec.frames(codec.scaled(rearrange(worn, "t c h w -> 1 c t h w")))
+        return (made - rearrange(pictures * 2 - 1, "t h w c -> 1 c t h w")).abs().mean()
 
-    def save(averaged: nn.Module, step: int) -> None:
-        weights = {key: value.detach().cpu().contiguous() for key, value in averaged.state_dict().items()}
-        save_file(weights, folder / FILE, metadata={"steps": f"{step}"})
+    optimiser = AdamW(codec.parameters(), lr=run.rate, weight_decay=0.0)
+    settings = Fit(run.steps, run.ema, seconds)
+    return fit(
+        codec, [optimiser], lambda _: loss, lambda averaged, step: _save(averaged, step, folder), state, settings
+    )
 
-    optimiser = AdamW(decoder.parameters(), lr=run.rate, weight_decay=0.0)
-    return fit(decoder, [optimiser], lambda _: loss, save, state, Fit(run.steps, run.ema, seconds))
+
+def _save(codec: nn.Module, step: int, folder: Path) -> None:
+    weights = {key: value.detach().cpu().contiguous() for key, value in codec.state_dict().items()}
+    save_file(weights, folder / CODEC, metadata={"decoder steps": f"{step}"})

@@ -3,21 +3,23 @@
 What is trained is what runs: the same blocks, the same wrapper and the same patch that the nodes attach to a model.
 """
 
+import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import comfy.model_management
 import comfy.ops
 import comfy.sd
+import comfy.utils
 import torch
 from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from einops import rearrange
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..nodes.host.branch import attach_branch
@@ -31,7 +33,7 @@ SAMPLING_SHIFT = 3.0  # of noise levels towards noise
 # what blocks add to the stream, and the time's part in the modulation of blocks and head
 SILENT = ("self_attn.o.weight", "cross_attn.o.weight", "ffn.2.weight", "time_embedding.2.weight", "head.modulation")
 GATES = (2, 5)  # of a block's modulation: of its attention, of its feed-forward layers
-HEAD_DIM = 128  # the host takes one attention head per 128 channels
+PATCH_VALUES = 4 * CHANNELS  # of the model's patches of two by two tokens
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,29 @@ class Shape:
     """Sizes of a network.
 
     Attributes:
-        dim: width, a multiple of 128; 256 or more, so that the stream holds all values of a patch.
+        dim: width; above ``PATCH_VALUES``, so that the stream holds all values of a patch and something beside them.
+        heads: of attention, each of an even number of channels. The files name it: from the weights alone the host
+            takes one per 128 channels.
         branch_blocks: how many of the blocks a branch block stands beside.
     """
 
     dim: int = 256
+    heads: int = 4
     ffn_dim: int = 768
     blocks: int = 4
     branch_blocks: int = 2
 
     def __post_init__(self):
-        if self.dim < 2 * HEAD_DIM or self.dim % HEAD_DIM:
-            raise ValueError(f"Shape: dim must be a multiple of {HEAD_DIM}, {2 * HEAD_DIM} or more; got {self.dim}.")
+        if self.dim <= PATCH_VALUES or self.dim % (2 * self.heads):
+            raise ValueError(
+                f"Shape: dim must be more than {PATCH_VALUES} and a multiple of twice the heads, {2 * self.heads}; "
+                f"got {self.dim}."
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Of the files: what the loaders cannot see from the weights."""
+        return {"config": json.dumps({"transformer": {"num_heads": self.heads}})}
 
 
 @contextmanager
@@ -74,7 +87,8 @@ class Network:
     @staticmethod
     def load(model_file: Path, branch_file: Path, dtype: torch.dtype = torch.float32) -> "Network":
         """Read two .safetensors files through the host's own loader and the pack's; ``dtype`` is the model's."""
-        model = comfy.sd.load_diffusion_model_state_dict(load_file(model_file), model_options={"dtype": dtype})
+        weights, metadata = comfy.utils.load_torch_file(str(model_file), return_metadata=True)
+        model = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": dtype}, metadata=metadata)
         network = Network(model, load_branch(branch_file))
         for module in network.modules:
             module.to(comfy.model_management.get_torch_device())
@@ -137,7 +151,7 @@ def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Pa
         out_dim=CHANNELS,
         dim=shape.dim,
         ffn_dim=shape.ffn_dim,
-        num_heads=shape.dim // HEAD_DIM,
+        num_heads=shape.heads,
         num_layers=shape.blocks,
         text_dim=TEXT_DIM,
         **settings,
@@ -145,8 +159,8 @@ def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Pa
     weights = {key: _begun(key, value) for key, value in model.state_dict().items()}
     branch = new_branch(weights, shape.branch_blocks)
     _copying(weights, branch)
-    save_file(weights, model_file)
-    save_file(branch, branch_file, metadata={"shape": f"{asdict(shape)}"})
+    save_file(weights, model_file, metadata=shape.metadata)
+    save_file(branch, branch_file, metadata=shape.metadata)
 
 
 def new_branch(weights: dict[str, Tensor], branch_blocks: int) -> dict[str, Tensor]:

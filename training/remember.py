@@ -7,7 +7,9 @@ not a depth model.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,15 +17,14 @@ from einops import rearrange
 from kornia.metrics import psnr
 from matplotlib.figure import Figure
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..mirage_core import Cameras, LatentMemory, Readout, splat
+from ..mirage_core.learned_codec import load_codec
 from ..mirage_core.metrics import loop_closure
 from ..mirage_core.update import Estimate
 from ..mirage_core.walk import ChunkRequest, WalkSettings, WalkState, walk
-from .decoder import FILE as DECODER
-from .decoder import Picture, decoder_of
+from .decoder import CODEC, pictures_of, statistics_of
 from .network import Network
 from .rooms import Room
 from .samples import (
@@ -39,12 +40,13 @@ from .samples import (
     remembered_walk,
     walk_samples,
 )
-from .train import BRANCH, MODEL, SIZES, STATISTICS
+from .train import BRANCH, MODEL, SIZES
 
 STEPS = 20  # of the sampler
 CHUNKS = 4
 REVISIT = (0.15, 5.0)  # metres and degrees that count as the same pose
 WAYS = ("memory", "without", "another room's")
+Picture = Callable[[Tensor], Tensor]  # raw latents (T, C, h, w) to pictures (T, H, W, 3), 0..1
 GREY = 0.5
 
 
@@ -79,9 +81,9 @@ class ClosedLoop:
 def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device: torch.device) -> dict:
     """Measure what ``folder`` holds; write ``remember.json``, ``along_the_way.png`` and contact sheets to ``out``."""
     settings = SIZES[size].samples
-    statistics = Statistics(**load_file(folder / STATISTICS))
+    codec = load_codec(folder / CODEC)
+    statistics, decode = statistics_of(codec), partial(pictures_of, codec)
     network = Network.load(folder / MODEL, folder / BRANCH)
-    decode = decoder_of(folder)
     out.mkdir(parents=True, exist_ok=True)
     chunks = [one_chunk(network, decode, settings, statistics, HELD_OUT + n, device) for n in range(rooms)]
     loops: dict[str, list[ClosedLoop]] = {way: [] for way in WAYS}
@@ -99,7 +101,6 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
         "folder": folder.name,
         "rooms": rooms,
         "seeds": seeds,
-        "decoder": DECODER if (folder / DECODER).is_file() else "inverse transform",
         "one chunk": _mean([asdict(one) for one in chunks]),
         "closed loop": {way: _mean([asdict(one) for one in found]) for way, found in loops.items()},
         # the first frame is given: its decibels are the codec's

@@ -13,7 +13,8 @@ from ..mirage_core import Cameras
 
 PLAIN, STRIPES, CHECKS, PLANKS = range(4)
 FACES = 6  # x low, x high, y low, y high, z low, z high
-DECALS = 3  # rectangles that a face can carry: doors, windows, pictures
+PLAIN_FACES = 0.5  # share of faces that are plain, whatever pattern was drawn
+DECALS = 2  # rectangles that a face can carry: doors, windows, pictures
 GRAIN = 0.02  # how much a surface varies from place to place
 AMBIENT = 0.45  # light that comes from everywhere
 FADE = 6.0  # metres at which a lamp has half its strength
@@ -58,6 +59,11 @@ class Room:
 
     def seen(self, cameras: Cameras, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Pictures ``(T, H, W, 3)``, 0..1, and z-depth ``(T, H, W)``, from cameras in the free space of the room."""
+        at_once = len(cameras) if self.low.is_cuda else 1  # a CPU's cache holds one frame's tensors
+        parts = [self._seen(cameras[slice(t, t + at_once)], size) for t in range(0, len(cameras), at_once)]
+        return torch.cat([pictures for pictures, _ in parts]), torch.cat([depth for _, depth in parts])
+
+    def _seen(self, cameras: Cameras, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         H, W = size
         device = self.low.device
         cameras = cameras.to(device)
@@ -153,20 +159,20 @@ def make_room(seed: int) -> Room:
     low, high = (torch.tensor([box[end] for box in boxes]) for end in (0, 1))
     count = len(boxes)
     colour = (draw.between(0.35, 0.9, count, 1, 1) + draw.between(-0.15, 0.15, count, FACES, 3)).clamp(0.05, 0.98)
-    colour[1:] = (draw.between(0.15, 0.85, count - 1, 1, 3) + draw.between(-0.05, 0.05, count - 1, FACES, 3)).clamp(
-        0, 1
-    )
+    things = draw.between(0.2, 0.75, count - 1, 1, 1) + draw.between(-0.2, 0.2, count - 1, 1, 3)
+    colour[1:] = (things + draw.between(-0.05, 0.05, count - 1, FACES, 3)).clamp(0, 1)
     colour[0, 3] = torch.tensor([0.5, 0.35, 0.22]) + draw.between(-0.12, 0.12, 3)  # the floor
     second = (colour * draw.between(0.7, 0.92, count, FACES, 1)).clamp(0, 1)
     pattern = torch.randint(0, 3, (count, FACES), generator=draw.generator)
+    pattern[draw.between(0, 1, count, FACES) < PLAIN_FACES] = PLAIN
     pattern[0, 2], pattern[0, 3] = PLAIN, PLANKS  # ceiling and floor
     period = draw.between(0.35, 1.1, count, FACES, 2)
     period[0, 3] = torch.tensor([draw.one(0.12, 0.25), draw.one(0.9, 1.6)])
     decal = torch.zeros(count, FACES, DECALS, 4)
-    decal_colour = draw.between(0.1, 0.95, count, FACES, DECALS, 3)
+    decal_colour = draw.between(0.2, 0.85, count, FACES, DECALS, 1) + draw.between(-0.15, 0.15, count, FACES, DECALS, 3)
     for face in (0, 1, 4, 5):
         wide = length if face < 2 else width
-        for n in range(draw.whole(1, DECALS)):
+        for n in range(draw.whole(0, DECALS)):
             decal[0, face, n], tint = _opening(draw, wide, height)
             if tint is not None:
                 decal_colour[0, face, n] = tint

@@ -6,6 +6,7 @@ of the patch codec with 16 px tokens, each channel brought to mean 0 and deviati
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import count
 
 import torch
 from einops import rearrange
@@ -19,7 +20,8 @@ from .walks import NoWayError, make_walk
 
 PATCH, STRIDE = 16, 4
 SPEC = LatentSpec(channels=CHANNELS, spatial=PATCH, temporal=STRIDE, name=PatchCodec(PATCH).name)
-STATISTICS_ROOMS, STATISTICS_FRAMES = 12, 4
+STATISTICS_ROOMS, STATISTICS_FRAMES = 32, 4
+EARLY = 3.0  # how much likelier a sample begins with a walk's first frame than with its last one
 HELD_OUT = 1_000_000  # seeds from here on are never trained on
 
 
@@ -57,8 +59,10 @@ class Settings:
         frames: latent frames of a sample; the first one is given.
         walk: latent frames of a whole walk.
         noise: largest deviation of the noise on remembered latents, in deviations of the channel.
-        windows: samples that are cut from one walk.
+        windows: samples that are cut from one walk at a time.
         dropout: smallest and largest share of remembered tokens that are forgotten.
+        forgotten: share of the samples whose memory is empty.
+        walks: how many different ones, kept in memory and cut again and again; None = always new ones.
     """
 
     image_size: tuple[int, int] = (192, 320)
@@ -67,6 +71,8 @@ class Settings:
     windows: int = 4
     noise: float = 0.15
     dropout: tuple[float, float] = (0.1, 0.25)
+    forgotten: float = 0.08
+    walks: int | None = None
 
     @property
     def tokens(self) -> tuple[int, int]:
@@ -91,6 +97,9 @@ class Sample:
 
     def to(self, device: torch.device | str) -> "Sample":
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+    def without_memory(self) -> "Sample":
+        return replace(self, **{name: 0.0 * getattr(self, name) for name in ("scene", "known", "placement")})
 
     @staticmethod
     def batch(samples: list["Sample"]) -> "Sample":
@@ -121,12 +130,6 @@ def encoded(pictures: Tensor) -> Tensor:
     return PatchCodec(PATCH).to(video).encode(video)[:, :, 0]
 
 
-def decoded(latents: Tensor) -> Tensor:
-    """Pictures ``(T, H, W, 3)``, 0..1, of raw latents ``(T, C, h, w)``."""
-    video = PatchCodec(PATCH).to(latents).decode(latents.unsqueeze(2))[:, :, 0]
-    return rearrange(video, "t c h w -> t h w c").clamp(-1, 1) * 0.5 + 0.5
-
-
 def remember(memory: LatentMemory, latents: Tensor, depth: Tensor, cameras: Cameras) -> LatentMemory:
     """Write frames one after the other, as a walk does: what the memory explains is not written again."""
     for t in range(len(cameras)):
@@ -135,21 +138,46 @@ def remember(memory: LatentMemory, latents: Tensor, depth: Tensor, cameras: Came
     return memory
 
 
+@dataclass(frozen=True, eq=False)
+class RecordedWalk:
+    """A walk, and what is remembered along it.
+
+    Attributes:
+        latents: ``(T, C, h, w)``, raw.
+        memories: one per frame, of all frames up to it.
+    """
+
+    cameras: Cameras
+    latents: Tensor
+    memories: tuple[LatentMemory, ...]
+
+    @staticmethod
+    def of(seed: int, settings: Settings, device: torch.device | str = "cpu") -> "RecordedWalk":
+        _, cameras, depth, latents = remembered_walk(seed, settings.walk, settings.image_size, device)
+        memory, memories = LatentMemory(SPEC), []
+        for t in range(settings.walk - settings.frames + 1):
+            memory = remember(memory, latents[[t]], depth[[t]], cameras[[t]])
+            memories.append(memory)
+        return RecordedWalk(cameras, latents, tuple(memories))
+
+    def samples(self, settings: Settings, statistics: Statistics, generator: torch.Generator) -> list[Sample]:
+        """``settings.windows`` pieces; early ones are likelier, since more is new on the way out."""
+        likely = torch.linspace(EARLY, 1.0, len(self.memories))
+        samples = []
+        for first in torch.multinomial(likely, settings.windows, generator=generator).sort().values.tolist():
+            worn = worn_memory(self.memories[first], settings, statistics, generator)
+            shown = slice(first, first + settings.frames)
+            sample = sample_of(worn, self.cameras[shown], self.latents[shown], statistics)
+            lost = float(torch.rand(1, generator=generator)) < settings.forgotten
+            samples.append(sample.without_memory() if lost else sample)
+        return samples
+
+
 def walk_samples(
     seed: int, settings: Settings, statistics: Statistics, device: torch.device | str = "cpu"
 ) -> list[Sample]:
-    """Samples from one walk, at ``settings.windows`` places on it; equal seeds give equal samples."""
-    _, cameras, depth, latents = remembered_walk(seed, settings.walk, settings.image_size, device)
-    generator = torch.Generator().manual_seed(seed + 1)
-    places = torch.randperm(settings.walk - settings.frames + 1, generator=generator)[: settings.windows].sort().values
-    memory, written, samples = LatentMemory(SPEC), 0, []
-    for first in places.tolist():
-        new = slice(written, first + 1)
-        memory, written = remember(memory, latents[new], depth[new], cameras[new]), first + 1
-        worn = worn_memory(memory, settings, statistics, generator)
-        shown = slice(first, first + settings.frames)
-        samples.append(sample_of(worn, cameras[shown], latents[shown], statistics))
-    return samples
+    """Samples from one walk; equal seeds give equal samples."""
+    return RecordedWalk.of(seed, settings, device).samples(settings, statistics, _wear(seed, 0))
 
 
 class SampleStream(IterableDataset):
@@ -161,8 +189,18 @@ class SampleStream(IterableDataset):
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
         number, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        for seed in range(self.first + number, HELD_OUT, step):
-            yield from walk_samples(seed, self.settings, self.statistics, self.device)
+        kept: dict[int, RecordedWalk] = {}
+        for visit in count(self.first + number, step):
+            again, seed = divmod(visit, self.settings.walks or HELD_OUT)
+            walk = kept.get(seed) or RecordedWalk.of(seed, self.settings, self.device)
+            if self.settings.walks is not None:
+                kept[seed] = walk
+            yield from walk.samples(self.settings, self.statistics, _wear(seed, again))
+
+
+def _wear(seed: int, again: int) -> torch.Generator:
+    """Where a walk is cut, and what its memory has lost, the first time and again."""
+    return torch.Generator().manual_seed(seed + 1 + 2 * HELD_OUT * again)
 
 
 def sample_of(memory: LatentMemory, cameras: Cameras, latents: Tensor, statistics: Statistics) -> Sample:

@@ -4,21 +4,22 @@ Resuming goes on exactly: noise, noise levels and walks are drawn from the numbe
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 from torch.utils.data import DataLoader
 
+from ..mirage_core.learned_codec import load_codec
+from .decoder import CODEC, statistics_of, write_new_codec
 from .fit import Fit, fit
 from .network import Network, Shape, save_network, write_new_network
 from .samples import Sample, SampleStream, Settings, Statistics
 
 SHIFT = 3.0  # of noise levels towards noise, as the host's sampling of Wan models shifts them
-MODEL, BRANCH, STATISTICS = "model.safetensors", "branch.safetensors", "statistics.safetensors"
+MODEL, BRANCH = "model.safetensors", "branch.safetensors"
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,12 @@ class Run:
 
     Attributes:
         batch: samples per step.
-        muon: learning rate of the blocks' matrices; None = AdamW for them, too: on a CPU an orthogonal step costs more
-            than the gradient.
+        muon: learning rate of the blocks' matrices; None = AdamW for them, too: a CPU without bfloat16 takes longer for
+            an orthogonal step than for the gradient.
         adam: learning rate of all else.
         ema: of the weights that are kept.
         workers: processes that draw walks; 0 draws them where the training runs.
+        bfloat16: multiply matrices in it; on a CPU that has instructions for it this takes half the time.
         decoder_steps: of the decoder that is trained after it.
     """
 
@@ -43,6 +45,7 @@ class Run:
     adam: float = 0.0008
     ema: float = 0.999
     workers: int = 0
+    bfloat16: bool = False
     decoder_steps: int = 600
     seed: int = 0
 
@@ -50,43 +53,61 @@ class Run:
 SIZES = {
     # proves the code in a minute or two on two cores; what it makes is fog
     "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97, decoder_steps=40),
-    # about forty minutes on two cores
-    "cpu": Run(steps=1_200, batch=8, samples=Settings(windows=6), ema=0.99, workers=1),
+    # about an hour and a half on two cores
+    "cpu": Run(
+        steps=3_000,
+        batch=16,
+        shape=Shape(dim=320, heads=5, ffn_dim=960),
+        samples=Settings(windows=2, walks=2_400),
+        muon=0.01,
+        bfloat16=True,
+    ),
     # for half an hour on one data-centre GPU, where walks are ray-cast, too
     "gpu": Run(
-        steps=40_000, batch=32, shape=Shape(dim=384, ffn_dim=1152, blocks=8, branch_blocks=4), muon=0.01, adam=0.0005
+        steps=40_000,
+        batch=32,
+        shape=Shape(dim=384, heads=6, ffn_dim=1152, blocks=8, branch_blocks=4),
+        muon=0.01,
+        adam=0.0005,
+        bfloat16=True,
     ),
 }
 
 
-def train(run: Run, folder: Path, device: torch.device, seconds: float = math.inf) -> bool:
+def train(run: Run, folder: Path, device: torch.device, seconds: float = math.inf, compiled: bool = False) -> bool:
     """Train until the run's steps are done, or for about ``seconds``; go on where ``folder`` left off.
 
-    The folder gets the averaged weights (``MODEL``, ``BRANCH``, which the host's nodes load), ``STATISTICS``, the state
-    to resume from, and TensorBoard's event files.
+    The folder gets what nodes load: the averaged weights (``MODEL``, ``BRANCH``) and a codec whose decoder is not yet
+    trained (``CODEC``); the state to resume from; and TensorBoard's event files.
 
     Returns:
         Whether all steps are done.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / STATISTICS).is_file():
-        save_file(asdict(Statistics.of_rooms(run.samples.image_size)), folder / STATISTICS)
+    if not (folder / CODEC).is_file():
         write_new_network(run.shape, run.seed, folder / MODEL, folder / BRANCH)
-    statistics = Statistics(**load_file(folder / STATISTICS))
+        write_new_codec(Statistics.of_rooms(run.samples.image_size), folder)
+    statistics = statistics_of(load_codec(folder / CODEC))
     network = Network.load(folder / MODEL, folder / BRANCH)
     trained = nn.ModuleList(network.modules).requires_grad_(True).train()
     weight = channel_weights(statistics).to(device)
+    if compiled:
+        for block in (*network.modules[0].blocks, *network.modules[1].vace_blocks):
+            block.compile()
 
     def losses(first: int):
         batches = _batches(run, statistics, device, first)
 
         def loss(step: int) -> Tensor:
-            return flow_loss(network, next(batches).to(device), weight, step_generator(run.seed, step))
+            sample = next(batches).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=run.bfloat16):
+                return flow_loss(network, sample, weight, step_generator(run.seed, step))
 
         return loss
 
     def save(averaged: nn.Module, step: int) -> None:
-        save_network(tuple(averaged), folder / MODEL, folder / BRANCH, {"steps": f"{step}"})
+        about = {"steps": f"{step}", **run.shape.metadata}
+        save_network(tuple(averaged), folder / MODEL, folder / BRANCH, about)
 
     return fit(trained, _optimisers(trained, run), losses, save, folder, Fit(run.steps, run.ema, seconds))
 

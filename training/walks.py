@@ -3,6 +3,7 @@
 import math
 
 import torch
+from kornia.geometry.liegroup import So3
 
 from ..mirage_core import Cameras
 from ..mirage_core.splines import pose_spline
@@ -11,8 +12,10 @@ from .rooms import Room
 EYE = (1.2, 1.7)  # metres above the floor
 KEEP_OFF = 0.35  # metres between camera and things
 STATIONS = 5  # of the way out
-STRIDE = 0.45  # metres between stations, about
-LOOK = 35.0  # degrees between stations, at most
+STRIDE = 0.4  # metres between stations, about
+LOOK = 24.0  # degrees between stations, at most
+INWARD = 70.0  # degrees at most between the first look and the way to the middle of the room
+DOWN = (-3.0, 12.0)  # degrees that a walk looks below the horizon
 TRIES = 200
 FIELD_OF_VIEW = (65.0, 85.0)  # degrees, horizontal
 
@@ -54,14 +57,16 @@ def _stations(room: Room, generator: torch.Generator, count: int) -> torch.Tenso
     low, high = room.low[0], room.high[0]
     place = low + (high - low) * torch.rand(3, generator=generator)
     place[1] = -(EYE[0] + (EYE[1] - EYE[0]) * _chance(generator))
-    heading = 2 * math.pi * _chance(generator)
+    inward = (low + high) / 2 - place
+    heading = math.atan2(inward[0], inward[2]) + math.radians(INWARD) * (2 * _chance(generator) - 1)
+    down = math.radians(DOWN[0] + (DOWN[1] - DOWN[0]) * _chance(generator))
     looks, poses = heading, []
     for _ in range(count):
         if float(room.clearance(place[None])) < KEEP_OFF:
             return None
         pose = torch.eye(4)
-        s, c = math.sin(looks), math.cos(looks)
-        pose[:3, :3] = torch.tensor([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+        turn = So3.rot_y(torch.tensor(looks)) * So3.rot_x(torch.tensor(-down))
+        pose[:3, :3] = turn.matrix()
         pose[:3, 3] = place
         poses.append(pose)
         heading += math.radians(LOOK) * (2 * _chance(generator) - 1)
