@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from comfy_api.latest import io
 from PIL import Image
+from torch import Tensor
 
 from ..mirage_core import Cameras, Geometry
 from .host.geometry_packets import from_depth_anything, from_depth_picture, from_moge
 from .types import SCENE, CamerasSocket, GeometrySocket
 
-SAMPLE = Path(__file__).parent / "assets" / "dining_room"
+ASSETS = Path(__file__).parent / "assets"
 VIEWS = ("middle of the room", "a step back", "at the table")  # frames of the recording, in the order of scene.json
 ORDER = (1, 0, 2)
+DRAWN = "a drawn room"
 WHOLE_TOKENS = 16  # pixels: the sample is cut so that both patch sizes divide it
 
 
@@ -26,14 +28,15 @@ class SampleScene(io.ComfyNode):
             display_name="Sample Scene",
             category=SCENE,
             description="A real photograph with measured depth and pose (528 x 352, an office lounge recorded with a "
-            "depth camera). Where the sensor saw nothing, glass or dark surfaces, there is no geometry.",
+            "depth camera). Where the sensor saw nothing, glass or dark surfaces, there is no geometry. Or a drawn "
+            "room with exact depth (320 x 192), of the kind that small models are trained on.",
             search_aliases=["rgbd", "demo", "example", "depth photo", "mirage"],
             inputs=[
                 io.Combo.Input(
                     "view",
-                    options=list(VIEWS),
+                    options=[*VIEWS, DRAWN],
                     tooltip="One of three frames of the same walk. They share one world, in metres, with the first "
-                    "one's camera as its origin.",
+                    "one's camera as its origin. The drawn room is a world of its own.",
                 )
             ],
             outputs=[
@@ -44,22 +47,37 @@ class SampleScene(io.ComfyNode):
 
     @classmethod
     def execute(cls, view: str) -> io.NodeOutput:
-        scene = json.loads((SAMPLE / "scene.json").read_text())
-        frames = [scene["frames"][number] for number in ORDER]
-        chosen = VIEWS.index(view)
-        frame = frames[chosen]
-        with Image.open(SAMPLE / frame["image"]) as picture:
-            image = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32) / 255.0)  # (H, W, 3)
-        with Image.open(SAMPLE / frame["depth"]) as picture:
-            depth = torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])  # (H, W) metres
-        K = torch.tensor([frame["K"] for frame in frames])
-        K[:, :2, 2] += 0.5  # the recording has pixel centres on whole numbers
-        recorded = Cameras.from_pixels(torch.tensor([f["cam2world"] for f in frames]), K, image_size=tuple(depth.shape))
-        cameras = recorded.relative_to(recorded[0])[chosen]
-        H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
-        top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
-        geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)
-        return io.NodeOutput(image[None, top : top + H, left : left + W], geometry)
+        return io.NodeOutput(*(_drawn() if view == DRAWN else _recorded(VIEWS.index(view))))
+
+
+def _recorded(chosen: int) -> tuple[Tensor, Geometry]:
+    folder = ASSETS / "dining_room"
+    scene = json.loads((folder / "scene.json").read_text())
+    frames = [scene["frames"][number] for number in ORDER]
+    image, depth = _pictures(folder, frames[chosen])
+    K = torch.tensor([frame["K"] for frame in frames])
+    K[:, :2, 2] += 0.5  # the recording has pixel centres on whole numbers
+    recorded = Cameras.from_pixels(torch.tensor([f["cam2world"] for f in frames]), K, image_size=tuple(depth.shape))
+    cameras = recorded.relative_to(recorded[0])[chosen]
+    H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
+    top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
+    geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)
+    return image[None, top : top + H, left : left + W], geometry
+
+
+def _drawn() -> tuple[Tensor, Geometry]:
+    folder = ASSETS / "drawn_room"
+    (frame,) = json.loads((folder / "scene.json").read_text())["frames"]
+    image, depth = _pictures(folder, frame)
+    return image.unsqueeze(0), Geometry(depth.unsqueeze(0), Cameras(torch.eye(4)[None], torch.tensor([frame["K"]])))
+
+
+def _pictures(folder: Path, frame: dict) -> tuple[Tensor, Tensor]:
+    """Colours ``(H, W, 3)``, 0..1, and depth ``(H, W)``, metres, 0 = none."""
+    with Image.open(folder / frame["image"]) as picture:
+        image = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32) / 255.0)
+    with Image.open(folder / frame["depth"]) as picture:
+        return image, torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])
 
 
 class SceneGeometry(io.ComfyNode):

@@ -21,6 +21,8 @@ def main() -> None:
         command.add_argument("--size", choices=("small", "cpu", "gpu"), default="small")
     for command in (train, decoder):
         command.add_argument("--steps", type=int, help="instead of the size's own")
+    room = commands.add_parser("room", help="write the drawn room of Sample Scene")
+    room.add_argument("--folder", type=Path, default=Path("nodes") / "assets" / "drawn_room")
     stages = {
         "branch": commands.add_parser("branch", help="recipe, stage 1: a branch beside a model that stays as it is"),
         "lora": commands.add_parser("lora", help="recipe, stage 2: a LoRA of the model, beside a trained branch"),
@@ -44,6 +46,11 @@ def main() -> None:
         command.add_argument("--folder", type=Path, help="of the run; an unfinished one goes on")
         command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     arguments = parser.parse_args()
+    if arguments.command == "room":
+        from .sample_room import write_sample_room
+
+        write_sample_room(arguments.folder)
+        return
     folder = arguments.folder or Path("output") / "training" / getattr(arguments, "size", arguments.command)
     if arguments.command in ("remember", "decoder") and not (folder / "model.safetensors").is_file():
         sys.exit(

@@ -1,13 +1,13 @@
 """Does a trained network remember? Held-out rooms, one chunk and whole walks out and back.
 
-Four ways to make each walk: with its memory; without one; with the memory of another room; and, of the first one, the
-raw splat beside the frames. Depth of generated frames is the room's own, ray-cast: what is measured is the network,
-not a depth model.
+Three ways to make each walk: with its memory; without one; with the memory of another room. Beside them stands what the
+memory of the first one shows, the raw splat. Depth of generated frames is the room's own, ray-cast: what is measured is
+the network, not a depth model.
 """
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ STEPS = 20  # of the sampler
 CHUNKS = 4
 REVISIT = (0.15, 5.0)  # metres and degrees that count as the same pose
 WAYS = ("memory", "without", "another room's")
+SPLAT = "what the memory shows"
 Picture = Callable[[Tensor], Tensor]  # raw latents (T, C, h, w) to pictures (T, H, W, 3), 0..1
 GREY = 0.5
 
@@ -69,13 +70,17 @@ class ClosedLoop:
     Attributes:
         last_against_first: dB of the last frame against the first, which is given; their poses are the same.
         revisits: mean dB of all frames against earlier ones of about the same pose, NaN where there are none.
-        known, splat: dB of the last frame, and of the splat that it was made from, in the tokens that the splat knows.
+        known, splat: dB of the frames that were made, and of the splats that they were made from, against the room, in
+            the tokens that the splats know.
+        last_known, last_splat: the same of the last frame alone, which sees again exactly what was written first.
     """
 
     last_against_first: float
     revisits: float
     known: float
     splat: float
+    last_known: float
+    last_splat: float
 
 
 def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device: torch.device) -> dict:
@@ -87,22 +92,23 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
     out.mkdir(parents=True, exist_ok=True)
     chunks = [one_chunk(network, decode, settings, statistics, HELD_OUT + n, device) for n in range(rooms)]
     loops: dict[str, list[ClosedLoop]] = {way: [] for way in WAYS}
-    along: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    along: dict[str, list[list[float]]] = {way: [] for way in (*WAYS, SPLAT)}
     for n in range(rooms):
         for seed in range(seeds):
             held = _Walk.of(HELD_OUT + n, settings, decode, device)
             made = {way: held.made(network, statistics, way, seed) for way in WAYS}
             for way in WAYS:
                 loops[way].append(held.closed_loop(made[way]))
-                along[way].append(held.along_the_way(made[way]))
+                along[way].append(held.along_the_way(made[way].frames))
+            along[SPLAT].append(held.along_the_way(made[WAYS[0]].splat))
             if seed == 0:
                 held.sheet(made).save(out / f"walk_{n:02}.png")
     report = {
         "folder": folder.name,
         "rooms": rooms,
         "seeds": seeds,
-        "one chunk": _mean([asdict(one) for one in chunks]),
-        "closed loop": {way: _mean([asdict(one) for one in found]) for way, found in loops.items()},
+        "one chunk": _means([asdict(one) for one in chunks]),
+        "closed loop": {way: _means([asdict(one) for one in found]) for way, found in loops.items()},
         # the first frame is given: its decibels are the codec's
         "along the way": {way: _column_means(rows) for way, rows in along.items()},
     }
@@ -128,11 +134,17 @@ def one_chunk(
 
 @dataclass(eq=False)
 class _Made:
-    """A walk that a network has made: latents ``(N, C, h, w)``, their frames ``(N, H, W, 3)``, and the last readout."""
+    """A walk that a network has made.
 
-    latents: Tensor
+    Attributes:
+        frames: ``(N, H, W, 3)``; the first one is given.
+        splat: ``(N, H, W, 3)`` what was read for them, grey where nothing is known.
+        known: bool ``(N, H, W)`` where something is; nothing of the first frame.
+    """
+
     frames: Tensor
-    readout: Readout
+    splat: Tensor
+    known: Tensor
 
 
 @dataclass(eq=False)
@@ -173,7 +185,8 @@ class _Walk:
         other = None
         if way == "another room's":
             other = _Walk.of(self.seed + 1, self.settings, self.decode, self.device)
-            other = other._memory(len(other.views))
+            turn = self.views.cam2world[0] @ other.views.cam2world[0].inverse()  # both walks begin at the same pose
+            other = other._memory(len(other.views)).transform(rotation=turn[:3, :3], translation=turn[:3, 3])
 
         def denoise(request: ChunkRequest) -> Tensor:
             readouts.append(request.readout)
@@ -195,29 +208,35 @@ class _Walk:
 
         settings = WalkSettings(chunk_frames=(self.settings.frames - 1) * STRIDE + 1, preceding=0, references=0)
         *_, last = walk(self.started(), self.cameras, settings, denoise, exact)
-        return _Made(last.latents, self.decode(last.latents), readouts[-1])
+        frames = self.decode(last.latents)
+        known = torch.cat([torch.zeros(1, *tokens, dtype=torch.bool), *(one.known[1:] for one in readouts)])
+        shown = torch.cat([frames[:1], self.decode(torch.cat([one.latents[1:] for one in readouts]))])
+        known = _pixels(known)
+        shown[1:][~known[1:]] = GREY
+        return _Made(frames, shown, known)
 
     def closed_loop(self, made: _Made) -> ClosedLoop:
         first, last = made.frames[:1], made.frames[-1:]
         found = loop_closure(made.frames, self.views, *REVISIT)
-        known = _pixels(made.readout.known[-1:])
-        splatted = self.decode(made.readout.latents[-1:])
+        end = slice(-1, None)
         return ClosedLoop(
             last_against_first=float(psnr(last, first, 1.0)),
             revisits=sum(one.psnr for one in found) / len(found) if found else math.nan,
-            known=_psnr(last, first, known),
-            splat=_psnr(splatted, first, known),
+            known=_psnr(made.frames, self.pictures, made.known),
+            splat=_psnr(made.splat, self.pictures, made.known),
+            last_known=_psnr(made.frames[end], self.pictures[end], made.known[end]),
+            last_splat=_psnr(made.splat[end], self.pictures[end], made.known[end]),
         )
 
-    def along_the_way(self, made: _Made) -> list[float]:
+    def along_the_way(self, frames: Tensor) -> list[float]:
         """Decibels of each frame against the room as it is."""
-        return [float(psnr(one, truth, 1.0)) for one, truth in zip(made.frames, self.pictures, strict=True)]
+        return [float(psnr(one, truth, 1.0)) for one, truth in zip(frames, self.pictures, strict=True)]
 
     def sheet(self, made: dict[str, _Made]) -> Image.Image:
-        """Rows: the room, and each way; columns: frames from the first to the last."""
+        """Rows: the room, what the memory shows, and each way; columns: frames from the first to the last."""
         picked = torch.linspace(0, len(self.pictures) - 1, 9).round().long()
-        rows = [self.pictures[picked], *(made[way].frames[picked] for way in WAYS)]
-        sheet = torch.cat([torch.cat(list(row), dim=1) for row in rows])
+        rows = [self.pictures, made[WAYS[0]].splat, *(made[way].frames for way in WAYS)]
+        sheet = torch.cat([torch.cat(list(row[picked]), dim=1) for row in rows])
         return Image.fromarray((sheet * 255).round().byte().numpy())
 
 
@@ -231,17 +250,18 @@ def _psnr(one: Tensor, other: Tensor, where: Tensor) -> float:
     return float(psnr(one[where], other[where], 1.0)) if bool(where.any()) else math.nan
 
 
-def _mean(rows: list[dict]) -> dict:
-    """Means of each column, without NaN."""
-    means = {}
-    for name in rows[0]:
-        values = [row[name] for row in rows if not math.isnan(row[name])]
-        means[name] = round(sum(values) / len(values), 2) if values else math.nan
-    return means
+def _mean(values: Iterable[float]) -> float:
+    """Decibels of the mean squared error, so that a plain wall does not outweigh the rest; NaN does not count."""
+    errors = [10 ** (-value / 10) for value in values if not math.isnan(value)]
+    return round(-10 * math.log10(max(sum(errors) / len(errors), 1e-10)), 2) if errors else math.nan
+
+
+def _means(rows: list[dict]) -> dict:
+    return {name: _mean(row[name] for row in rows) for name in rows[0]}
 
 
 def _column_means(rows: list[list[float]]) -> list[float]:
-    return [round(sum(column) / len(column), 2) for column in zip(*rows, strict=True)]
+    return [_mean(column) for column in zip(*rows, strict=True)]
 
 
 def _curve(ways: dict[str, list[float]]) -> Figure:

@@ -137,3 +137,12 @@ def test_the_stream_is_the_same_however_many_workers_draw_it(training, statistic
     wanted = samples.walk_samples(7, settings, statistics) + samples.walk_samples(8, settings, statistics)
     for one, other in zip(drawn, wanted, strict=True):
         assert torch.equal(one.scene, other.scene) and torch.equal(one.latents, other.latents)
+
+
+def test_the_drawn_room_of_sample_scene_is_what_the_code_draws(training, pack):
+    picture, depth, K = training("sample_room").sample_room()
+    image, geometry = pack.node("Mirage_SampleScene").execute("a drawn room").result
+    torch.testing.assert_close(image[0], picture, atol=0.6 / 255, rtol=0)
+    torch.testing.assert_close(geometry.depth[0], depth, atol=1.1e-4, rtol=0)
+    torch.testing.assert_close(geometry.cameras.K[0], K)
+    assert training("sample_room").SEED >= training("samples").HELD_OUT

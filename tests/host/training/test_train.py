@@ -184,4 +184,4 @@ def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, traine
     with Image.open(tmp_path / "along_the_way.png") as curve:
         assert len(curve.getcolors(1 << 20)) > 20  # lines in three colours, smoothed, on white
     with Image.open(tmp_path / "walk_00.png") as sheet:
-        assert sheet.size == (9 * 96, 4 * 64)
+        assert sheet.size == (9 * 96, 5 * 64)

@@ -1,0 +1,35 @@
+"""The drawn room of *Sample Scene*: the first view of a held-out walk, as a picture, its depth, and the camera."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from .rooms import make_room
+from .samples import HELD_OUT
+from .walks import make_walk
+
+SEED = HELD_OUT + 104
+SIZE = (192, 320)
+DEPTH_SCALE = 5000.0  # values per metre
+PICTURE, DEPTH = "room.png", "room_depth.png"
+
+
+def sample_room() -> tuple[Tensor, Tensor, Tensor]:
+    """Picture ``(H, W, 3)``, 0..1, z-depth ``(H, W)``, metres, and K ``(3, 3)``, normalised."""
+    room = make_room(SEED)
+    camera = make_walk(room, 2, SIZE, SEED)[[0]]
+    pictures, depth = room.seen(camera, SIZE)
+    return pictures[0], depth[0], camera.K[0]
+
+
+def write_sample_room(folder: Path) -> None:
+    """Write the files that *Sample Scene* reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, depth, K = sample_room()
+    Image.fromarray((picture.numpy() * 255).round().astype(np.uint8)).save(folder / PICTURE, optimize=True)
+    Image.fromarray((depth.numpy() * DEPTH_SCALE).round().astype(np.uint16)).save(folder / DEPTH, optimize=True)
+    frame = {"image": PICTURE, "depth": DEPTH, "depth_scale": DEPTH_SCALE, "K": K.tolist()}
+    (folder / "scene.json").write_text(json.dumps({"seed": SEED, "frames": [frame]}, indent=1) + "\n")
