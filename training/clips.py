@@ -1,8 +1,19 @@
-"""Clips of real video from folders: frames, and geometry.npz as the published code writes it.
+"""Clips of real video from folders: frames, cameras and depth, in one of two layouts.
+
+As the published code writes them:
 
 <root>/<any name>/geometry.npz      poses_c2w (F, 4, 4), intrinsics (F, 3, 3) in pixels, depths (F, H, W)
                   frames/*.png|jpg  one picture per pose, in the order of their names
-                  text.safetensors  optional: "context" (L, 4096), the text encoder's output for its caption
+
+RGB-D with poses:
+
+<root>/<any name>/cameras.*         any camera file that ``mirage_core.camera_files`` reads, one camera per picture
+                  frames/*.png|jpg
+                  depth/*.png       one 16-bit picture per frame: z-depth times ``depth_scale``, 0 = none
+
+Both may have
+
+                  text.safetensors  "context" (L, 4096), the text encoder's output for its caption
 """
 
 from dataclasses import dataclass
@@ -18,8 +29,10 @@ from torch.nn.functional import interpolate
 from ..mirage_core import Cameras, MirageError
 from ..mirage_core.camera_files import read_cameras
 
-GEOMETRY, FRAMES, TEXT = "geometry.npz", "frames", "text.safetensors"
+GEOMETRY, FRAMES, DEPTH, TEXT = "geometry.npz", "frames", "depth", "text.safetensors"
+CAMERAS = "cameras.*"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+MILLIMETRES = 1000.0  # values per metre
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +53,24 @@ class Clip:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """A video in a folder."""
+    """A video in a folder.
+
+    Attributes:
+        cameras: one per frame.
+        depths: pictures of depth; none = those of ``GEOMETRY``.
+        depth_scale: values of such a picture per scene unit.
+    """
 
     path: Path
     frames: tuple[Path, ...]
+    cameras: Cameras
+    depths: tuple[Path, ...] = ()
+    depth_scale: float = MILLIMETRES
 
     def clip(self, first: int, count: int, image_size: tuple[int, int]) -> Clip:
         """``count`` frames from ``first`` on, brought to ``image_size`` ``(H, W)``; depth is picked, not blended."""
         some = slice(first, first + count)
-        cameras = read_cameras(self.path / GEOMETRY, "published").cameras[some]
-        with np.load(self.path / GEOMETRY, allow_pickle=False) as file:
-            depth = torch.from_numpy(file["depths"][some].astype(np.float32))
+        depth = self._depth(some)
         H, W = image_size
         pictures = []
         for frame in self.frames[some]:
@@ -58,28 +78,51 @@ class ClipFolder:
                 resized = picture.convert("RGB").resize((W, H), Image.Resampling.LANCZOS)
                 pictures.append(torch.from_numpy(np.array(resized, dtype=np.float32) / 255.0))
         text = load_file(self.path / TEXT)["context"] if (self.path / TEXT).is_file() else None
-        return Clip(torch.stack(pictures), interpolate(depth[:, None], image_size)[:, 0], cameras, text)
+        return Clip(torch.stack(pictures), interpolate(depth[:, None], image_size)[:, 0], self.cameras[some], text)
+
+    def _depth(self, some: slice) -> Tensor:
+        if not self.depths:
+            with np.load(self.path / GEOMETRY, allow_pickle=False) as file:
+                return torch.from_numpy(file["depths"][some].astype(np.float32))
+        depth = []
+        for file in self.depths[some]:
+            with Image.open(file) as picture:
+                if picture.mode not in ("I;16", "I"):
+                    raise MirageError(f"{file.name}: depth must be a 16-bit grey picture; its mode is {picture.mode}.")
+                depth.append(np.array(picture, dtype=np.float32) / self.depth_scale)
+        return torch.from_numpy(np.stack(depth))
 
 
-def clip_folders(root: Path, frames: int) -> list[ClipFolder]:
+def clip_folders(root: Path, frames: int, depth_scale: float = MILLIMETRES) -> list[ClipFolder]:
     """All videos below ``root`` with at least ``frames`` frames.
 
     Raises:
-        MirageError: there is none, or a folder holds other than one picture per pose.
+        MirageError: there is none, or a folder holds other than one picture, or one picture of depth, per pose.
     """
-    found = []
-    for file in sorted(root.rglob(GEOMETRY)):
-        inside = (file.parent / FRAMES).glob("*")
-        pictures = tuple(sorted(path for path in inside if path.suffix.lower() in PICTURES))
-        poses = len(read_cameras(file, "published").cameras)
-        if len(pictures) != poses:
-            raise MirageError(
-                f"{file.parent.name}: {FRAMES} must hold a picture per pose; it holds {len(pictures)} for {poses}."
-            )
-        if poses >= frames:
-            found.append(ClipFolder(file.parent, pictures))
+    found = [_folder(file, "published", (), depth_scale) for file in root.rglob(GEOMETRY)]
+    for depth in root.rglob(DEPTH):
+        files = sorted(depth.parent.glob(CAMERAS))
+        if depth.is_dir() and len(files) == 1 and not (depth.parent / GEOMETRY).is_file():
+            found.append(_folder(files[0], "auto", _pictures(depth), depth_scale))
+    found = sorted((folder for folder in found if len(folder.frames) >= frames), key=lambda folder: folder.path)
     if not found:
         raise MirageError(
-            f"{root}: must hold folders with {GEOMETRY} and {FRAMES} of at least {frames} frames; there is none."
+            f"{root}: must hold folders with {FRAMES} and {GEOMETRY}, or {FRAMES}, {DEPTH} and {CAMERAS}, of at least "
+            f"{frames} frames; there is none."
         )
     return found
+
+
+def _folder(file: Path, format: str, depths: tuple[Path, ...], depth_scale: float) -> ClipFolder:
+    folder, cameras = file.parent, read_cameras(file, format).cameras
+    pictures = _pictures(folder / FRAMES)
+    for name, there in ((FRAMES, pictures), *([(DEPTH, depths)] if depths else [])):
+        if len(there) != len(cameras):
+            raise MirageError(
+                f"{folder.name}: {name} must hold a picture per pose; it holds {len(there)} for {len(cameras)}."
+            )
+    return ClipFolder(folder, pictures, cameras, depths, depth_scale)
+
+
+def _pictures(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES))

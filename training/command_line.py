@@ -17,7 +17,10 @@ def main() -> None:
     measure.add_argument("--rooms", type=int, default=10)
     measure.add_argument("--seeds", type=int, default=2, help="walks per room")
     decoder = commands.add_parser("decoder", help="a decoder for what a small model makes, beside it in its folder")
-    for command in (train, measure, decoder):
+    export = commands.add_parser("export", help="the files of a small model in float16, where ComfyUI looks for models")
+    export.add_argument("--models", type=Path, required=True, help="ComfyUI's models folder")
+    export.add_argument("--name", default="rooms", help="of the files")
+    for command in (train, measure, decoder, export):
         command.add_argument("--size", choices=("small", "cpu", "gpu"), default="small")
     for command in (train, decoder):
         command.add_argument("--steps", type=int, help="instead of the size's own")
@@ -30,7 +33,8 @@ def main() -> None:
     for name, command in stages.items():
         command.add_argument("--model", type=Path, required=True, help="Wan2.2-TI2V-5B, .safetensors")
         command.add_argument("--vae", type=Path, required=True, help="its VAE, .safetensors")
-        command.add_argument("--clips", type=Path, required=True, help="folders of frames and geometry.npz")
+        command.add_argument("--clips", type=Path, required=True, help="folders of frames, cameras and depth")
+        command.add_argument("--depth-scale", type=float, default=1000.0, help="values per metre of pictures of depth")
         command.add_argument("--steps", type=int, required=True)
         command.add_argument("--frames", type=int, default=65, help="video frames of a clip, 1 + 4 n")
         command.add_argument("--height", type=int, default=704)
@@ -42,8 +46,9 @@ def main() -> None:
             command.add_argument("--rank", type=int, default=32)
     for command in (train, decoder, *stages.values()):
         command.add_argument("--minutes", type=float, default=math.inf, help="stop after this; a later call goes on")
-    for command in (train, measure, decoder, *stages.values()):
+    for command in (train, measure, decoder, export, *stages.values()):
         command.add_argument("--folder", type=Path, help="of the run; an unfinished one goes on")
+    for command in (train, measure, decoder, *stages.values()):
         command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     arguments = parser.parse_args()
     if arguments.command == "room":
@@ -52,10 +57,16 @@ def main() -> None:
         write_sample_room(arguments.folder)
         return
     folder = arguments.folder or Path("output") / "training" / getattr(arguments, "size", arguments.command)
-    if arguments.command in ("remember", "decoder") and not (folder / "model.safetensors").is_file():
+    if arguments.command in ("remember", "decoder", "export") and not (folder / "model.safetensors").is_file():
         sys.exit(
             f"{arguments.command}: {folder} must hold a trained model; it has no model.safetensors. Run make train."
         )
+    if arguments.command == "export":
+        _device("cpu")
+        from .export import export as export_run
+
+        print(*export_run(folder, arguments.models, arguments.name), sep="\n")
+        return
     # everything below is imported only now: the host chooses its device when it is imported
     device = _device(arguments.device)
     if arguments.command == "remember":
@@ -97,6 +108,7 @@ def _stage(arguments: argparse.Namespace, folder: Path) -> bool:
         steps=arguments.steps,
         frames=arguments.frames,
         image_size=(arguments.height, arguments.width),
+        depth_scale=arguments.depth_scale,
     )
     seconds = arguments.minutes * 60
     if arguments.command == "branch":

@@ -12,6 +12,7 @@ from comfy.latent_formats import Wan22
 from einops import rearrange
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.optim import AdamW
 
 from ..mirage_core.learned_codec import LearnedCodec, load_codec
@@ -27,14 +28,14 @@ class DecoderRun:
 
     Attributes:
         pictures: per step, all of one room.
-        noise: largest deviation of the noise on latents, in deviations of the channel.
+        noise: largest deviation of the noise on latents, of either kind, in deviations of the channel.
     """
 
     steps: int
     image_size: tuple[int, int]
     pictures: int = 8
-    noise: float = 0.5
-    rate: float = 0.002
+    noise: float = 0.4
+    rate: float = 0.003
     ema: float = 0.99
     seed: int = 0
 
@@ -71,8 +72,7 @@ def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: 
         pictures, _ = room.seen(cameras, run.image_size)
         latents = encoded(pictures)
         generator = torch.Generator().manual_seed(run.seed + step)
-        noise = torch.randn(latents.shape, generator=generator) * torch.rand(run.pictures, 1, 1, 1, generator=generator)
-        worn = latents + run.noise * noise.to(latents) * codec.deviation[:, None, None]
+        worn = latents + run.noise * _noise(latents.shape, generator).to(latents) * codec.deviation[:, None, None]
         made = codec.frames(codec.scaled(rearrange(worn, "t c h w -> 1 c t h w")))
         return (made - rearrange(pictures * 2 - 1, "t h w c -> 1 c t h w")).abs().mean()
 
@@ -81,6 +81,14 @@ def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: 
     return fit(
         codec, [optimiser], lambda _: loss, lambda averaged, step: _save(averaged, step, folder), state, settings
     )
+
+
+def _noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Noise of single tokens, and of the two by two tokens that a model makes at once: ``(T, C, h, w)``."""
+    T, C, h, w = shape
+    single, patches = torch.randn(shape, generator=generator), torch.randn(T, C, h // 2, w // 2, generator=generator)
+    strength = torch.rand(2, T, 1, 1, 1, generator=generator)
+    return strength[0] * single + strength[1] * interpolate(patches, (h, w))
 
 
 def _save(codec: nn.Module, step: int, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The published recipe: first the branch alone beside a model that stays as it is, then a LoRA of the model.
 
 Source: arXiv 2606.09828. The model is any plain Wan model that the host loads, Wan2.2-TI2V-5B in the paper, with 15
-branch blocks and LoRA rank 32 or 64. Data are folders of frames and geometry (clips.py).
+branch blocks and LoRA rank 32 or 64. Data are folders of frames, cameras and depth (clips.py).
 """
 
 import math
@@ -22,7 +22,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..mirage_core import LatentMemory, MirageError
 from ..nodes.host.formats import spec_of
-from .clips import ClipFolder, clip_folders
+from .clips import MILLIMETRES, ClipFolder, clip_folders
 from .fit import Fit, fit
 from .network import Network, new_branch
 from .samples import Sample, Settings, Statistics, remember, sample_of, worn_memory
@@ -39,6 +39,7 @@ class Recipe:
     Attributes:
         model, vae: .safetensors files, as the host's loaders take them.
         clips: root of the folders.
+        depth_scale: values per scene unit of depth that comes as pictures.
         frames: pixel frames of a clip, 1 + 4 n: the first half is remembered, the second made.
         image_size: ``(H, W)`` pixels.
         branch_blocks: of a new branch.
@@ -59,6 +60,7 @@ class Recipe:
     seed: int = 0
     dtype: torch.dtype = torch.bfloat16
     save_memory: bool = True
+    depth_scale: float = MILLIMETRES
     wear: Settings = field(default_factory=Settings)  # noise and dropout of the memory
 
 
@@ -149,7 +151,9 @@ class ClipSamples:
                 f"frames: must be 1 + {spec.temporal} n, and {4 * spec.temporal + 1} at least; got {recipe.frames}."
             )
         mean, deviation = (value.flatten() for value in (form.latents_mean, form.latents_std / form.scale_factor))
-        return ClipSamples(recipe, Statistics(mean, deviation), vae, clip_folders(recipe.clips, recipe.frames))
+        return ClipSamples(
+            recipe, Statistics(mean, deviation), vae, clip_folders(recipe.clips, recipe.frames, recipe.depth_scale)
+        )
 
     def sample(self, step: int) -> tuple[Sample, Tensor | None]:
         """The sample of a step, and its text ``(1, L, 4096)``."""

@@ -61,6 +61,7 @@ SIZES = {
         samples=Settings(windows=2, walks=2_400),
         muon=0.01,
         bfloat16=True,
+        decoder_steps=1_500,
     ),
     # for half an hour on one data-centre GPU, where walks are ray-cast, too
     "gpu": Run(
@@ -70,6 +71,7 @@ SIZES = {
         muon=0.01,
         adam=0.0005,
         bfloat16=True,
+        decoder_steps=6_000,
     ),
 }
 

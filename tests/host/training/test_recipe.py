@@ -1,5 +1,6 @@
 """The recipe at full size, on tiny shapes: a real gradient step at each stage, and its files in the host."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,16 +91,37 @@ def test_clips_are_read_with_their_cameras_and_depth(training, clips):
     torch.testing.assert_close(clip.depth, depth[:, ::2, ::2], rtol=1e-3, atol=1e-3)  # float16 in the file
 
 
+def test_rgbd_with_poses_is_read_as_the_published_layout_is(training, pack, clips, tmp_path):
+    published = training("clips").clip_folders(clips, FRAMES)[0]
+    folder = tmp_path / "room"
+    shutil.copytree(published.path / "frames", folder / "frames")
+    write_cameras(_mirage(published.cameras), folder / "cameras.json", "nerfstudio", SIZE)
+    whole = published.clip(0, FRAMES + 3, SIZE)
+    (folder / "depth").mkdir()
+    for n, depth in enumerate(whole.depth):
+        Image.fromarray((depth.numpy() * 5000).round().astype(np.uint16)).save(folder / "depth" / f"{n:05}.png")
+    (found,) = training("clips").clip_folders(tmp_path, FRAMES, depth_scale=5000.0)
+    one, other = found.clip(2, 5, (32, 48)), published.clip(2, 5, (32, 48))
+    assert torch.equal(one.pictures, other.pictures) and one.text is None
+    torch.testing.assert_close(one.depth, other.depth, atol=2e-4, rtol=0)
+    torch.testing.assert_close(one.cameras.cam2world, other.cameras.cam2world, atol=1e-5, rtol=0)
+    torch.testing.assert_close(one.cameras.K, other.cameras.K, atol=1e-5, rtol=0)
+    Image.new("L", (96, 64)).save(folder / "depth" / "00003.png")
+    with pytest.raises(pack.core.MirageError, match=r"00003\.png: depth must be a 16-bit grey picture; its mode is L"):
+        found.clip(2, 5, SIZE)
+    (folder / "depth" / "00000.png").unlink()
+    with pytest.raises(pack.core.MirageError, match="depth must hold a picture per pose; it holds 19 for 20"):
+        training("clips").clip_folders(tmp_path, FRAMES)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda folder: (folder / "frames" / "00000.png").unlink(), "must hold a picture per pose; it holds 19 for 20"),
-        (lambda folder: (folder / "geometry.npz").unlink(), r"must hold folders with geometry\.npz"),
+        (lambda folder: (folder / "geometry.npz").unlink(), r"must hold folders with frames and geometry\.npz"),
     ],
 )
 def test_folders_that_hold_no_clip_are_refused(training, pack, clips, tmp_path, change, message):
-    import shutil
-
     shutil.copytree(clips / "room_1", tmp_path / "room")
     change(tmp_path / "room")
     with pytest.raises(pack.core.MirageError, match=message):
