@@ -40,7 +40,8 @@ class LearnedCodec(PatchCodec):
         self.register_buffer("mean", mean.clone())
         self.register_buffer("deviation", deviation.clone())
         self.register_buffer("model_mean", torch.zeros(CHANNELS) if model_mean is None else model_mean.clone())
-        self.register_buffer("model_deviation", torch.ones(CHANNELS) if model_deviation is None else model_deviation)
+        scale = torch.ones(CHANNELS) if model_deviation is None else model_deviation.clone()
+        self.register_buffer("model_deviation", scale)
         self.coarse = nn.Sequential(
             nn.Conv2d(CHANNELS, WIDTH, 3, padding=1),
             nn.GELU(),
@@ -66,6 +67,10 @@ class LearnedCodec(PatchCodec):
         """As ``PatchCodec.encode``, in the model's scale."""
         return self.scaled(super().encode(video))
 
+    def mean_colours(self, features: Tensor) -> Tensor:
+        normal = (features.float() - self.model_mean.to(features.device)) / self.model_deviation.to(features.device)
+        return super().mean_colours(normal * self.deviation.to(normal) + self.mean.to(normal))
+
     def frames(self, latents: Tensor) -> Tensor:
         normal = (latents - _channels(self.model_mean)) / _channels(self.model_deviation)
         plain = super().frames(normal * _channels(self.deviation) + _channels(self.mean))
@@ -86,7 +91,8 @@ def load_codec(path: str | Path) -> LearnedCodec:
     """Read a trained codec from a .safetensors file.
 
     Raises:
-        MirageError: the file is damaged, or holds other tensors than a codec does; the message names one.
+        MirageError: the file is damaged, holds other tensors than a codec does, or scales that are none; the message
+            names one.
     """
     name = Path(path).name
     try:
@@ -103,6 +109,8 @@ def load_codec(path: str | Path) -> LearnedCodec:
             raise MirageError(
                 f"{name}: {key} must be {tuple(wanted[key].shape)} in a trained codec; got {describe(weights[key])}."
             )
+        if key.endswith("deviation") and not bool((weights[key] > 0).all() and weights[key].isfinite().all()):
+            raise MirageError(f"{name}: {key} must be finite and above 0 in every channel; it is not.")
     codec.load_state_dict(weights)
     return codec.eval().requires_grad_(False)
 

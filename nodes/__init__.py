@@ -7,10 +7,11 @@ from .branch import LoadMirageBranch, LoadMirageLora
 from .camera_files import LoadCameraPath, SaveCameraPath
 from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
-from .codec import LoadPatchCodec, PatchCodecVae
+from .codec import LoadPatchCodec, WeightFreeCodec
 from .edit import CropMemory, MergeMemories
 from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
+from .host.folders import offer_shipped_models
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
 from .no_text import NoText
@@ -23,7 +24,7 @@ from .warp import WarpLatents
 
 NODES: list[type[io.ComfyNode]] = [
     SampleScene,
-    PatchCodecVae,
+    WeightFreeCodec,
     LoadPatchCodec,
     SceneGeometry,
     LiftLatents,
@@ -57,5 +58,8 @@ NODES: list[type[io.ComfyNode]] = [
 
 
 class MirageExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        offer_shipped_models()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

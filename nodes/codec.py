@@ -11,7 +11,7 @@ from .types import SCENE
 CODECS = "vae"  # the host's model folder
 
 
-class PatchCodecVae(io.ComfyNode):
+class WeightFreeCodec(io.ComfyNode):
     @classmethod
     def define_schema(cls):
         return io.Schema(

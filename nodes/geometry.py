@@ -14,8 +14,8 @@ from .host.geometry_packets import from_depth_anything, from_depth_picture, from
 from .types import SCENE, CamerasSocket, GeometrySocket
 
 ASSETS = Path(__file__).parent / "assets"
-VIEWS = ("middle of the room", "a step back", "at the table")  # frames of the recording, in the order of scene.json
-ORDER = (1, 0, 2)
+VIEWS = ("middle of the room", "a step back", "at the table")  # frames of the recording
+ORDER = (1, 0, 2)  # their places in scene.json
 DRAWN = "a drawn room"
 WHOLE_TOKENS = 16  # pixels: the sample is cut so that both patch sizes divide it
 

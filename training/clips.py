@@ -16,6 +16,7 @@ Both may have
                   text.safetensors  "context" (L, 4096), the text encoder's output for its caption
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from torch.nn.functional import interpolate
 
 from ..mirage_core import Cameras, MirageError
 from ..mirage_core.camera_files import read_cameras
+from ..mirage_core.errors import check_number
+
+log = logging.getLogger(__name__)
 
 GEOMETRY, FRAMES, DEPTH, TEXT = "geometry.npz", "frames", "depth", "text.safetensors"
 CAMERAS = "cameras.*"
@@ -57,14 +61,14 @@ class ClipFolder:
 
     Attributes:
         cameras: one per frame.
-        depths: pictures of depth; none = those of ``GEOMETRY``.
+        depths: pictures of depth; None = those of ``GEOMETRY``.
         depth_scale: values of such a picture per scene unit.
     """
 
     path: Path
     frames: tuple[Path, ...]
     cameras: Cameras
-    depths: tuple[Path, ...] = ()
+    depths: tuple[Path, ...] | None = None
     depth_scale: float = MILLIMETRES
 
     def clip(self, first: int, count: int, image_size: tuple[int, int]) -> Clip:
@@ -81,7 +85,7 @@ class ClipFolder:
         return Clip(torch.stack(pictures), interpolate(depth[:, None], image_size)[:, 0], self.cameras[some], text)
 
     def _depth(self, some: slice) -> Tensor:
-        if not self.depths:
+        if self.depths is None:
             with np.load(self.path / GEOMETRY, allow_pickle=False) as file:
                 return torch.from_numpy(file["depths"][some].astype(np.float32))
         depth = []
@@ -97,13 +101,16 @@ def clip_folders(root: Path, frames: int, depth_scale: float = MILLIMETRES) -> l
     """All videos below ``root`` with at least ``frames`` frames.
 
     Raises:
-        MirageError: there is none, or a folder holds other than one picture, or one picture of depth, per pose.
+        MirageError: there is none; a folder holds other than one picture per pose, or other than one of depth; its
+            cameras are missing or there twice; ``depth_scale`` is not above 0.
     """
-    found = [_folder(file, "published", (), depth_scale) for file in root.rglob(GEOMETRY)]
-    for depth in root.rglob(DEPTH):
+    check_number("clips", "depth_scale", depth_scale, above=0.0)
+    found = [_folder(file, "published", None, depth_scale) for file in root.rglob(GEOMETRY)]
+    for depth in (path for path in root.rglob(DEPTH) if path.is_dir() and not (path.parent / GEOMETRY).is_file()):
         files = sorted(depth.parent.glob(CAMERAS))
-        if depth.is_dir() and len(files) == 1 and not (depth.parent / GEOMETRY).is_file():
-            found.append(_folder(files[0], "auto", _pictures(depth), depth_scale))
+        if len(files) != 1:
+            raise MirageError(f"{depth.parent.name}: must hold one file {CAMERAS}; it holds {len(files)}.")
+        found.append(_folder(files[0], "auto", _pictures(depth), depth_scale))
     found = sorted((folder for folder in found if len(folder.frames) >= frames), key=lambda folder: folder.path)
     if not found:
         raise MirageError(
@@ -113,15 +120,17 @@ def clip_folders(root: Path, frames: int, depth_scale: float = MILLIMETRES) -> l
     return found
 
 
-def _folder(file: Path, format: str, depths: tuple[Path, ...], depth_scale: float) -> ClipFolder:
-    folder, cameras = file.parent, read_cameras(file, format).cameras
+def _folder(file: Path, kind: str, depths: tuple[Path, ...] | None, depth_scale: float) -> ClipFolder:
+    folder, read = file.parent, read_cameras(file, kind)
+    for warning in read.warnings:
+        log.warning("%s: careful: %s", folder.name, warning)
     pictures = _pictures(folder / FRAMES)
-    for name, there in ((FRAMES, pictures), *([(DEPTH, depths)] if depths else [])):
-        if len(there) != len(cameras):
+    for name, there in ((FRAMES, pictures), (DEPTH, depths)):
+        if there is not None and len(there) != len(read.cameras):
             raise MirageError(
-                f"{folder.name}: {name} must hold a picture per pose; it holds {len(there)} for {len(cameras)}."
+                f"{folder.name}: {name} must hold a picture per pose; it holds {len(there)} for {len(read.cameras)}."
             )
-    return ClipFolder(folder, pictures, cameras, depths, depth_scale)
+    return ClipFolder(folder, pictures, read.cameras, depths, depth_scale)
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ from torch.optim import AdamW
 
 from ..mirage_core.learned_codec import LearnedCodec, load_codec
 from .fit import Fit, fit
-from .samples import Statistics, encoded, remembered_walk
+from .samples import Statistics, encoded, walk_in_a_room
 
 CODEC = "codec.safetensors"
 
@@ -40,11 +40,18 @@ class DecoderRun:
     seed: int = 0
 
 
-def write_new_codec(statistics: Statistics, folder: Path) -> None:
+def new_codec(statistics: Statistics) -> LearnedCodec:
     """An untrained decoder, for latents in the scale of the host's Wan 2.2 models."""
     form = Wan22()
     mean, deviation = (value.flatten() for value in (form.latents_mean, form.latents_std / form.scale_factor))
-    _save(LearnedCodec(statistics.mean, statistics.deviation, mean, deviation), 0, folder)
+    return LearnedCodec(statistics.mean, statistics.deviation, mean, deviation)
+
+
+def save_codec(codec: nn.Module, steps: int, folder: Path) -> None:
+    """Write ``CODEC``; replaced at once, as nothing else holds the statistics."""
+    weights = {key: value.detach().cpu().contiguous() for key, value in codec.state_dict().items()}
+    save_file(weights, folder / f"{CODEC}.part", metadata={"steps": f"{steps}"})
+    (folder / f"{CODEC}.part").replace(folder / CODEC)
 
 
 def statistics_of(codec: LearnedCodec) -> Statistics:
@@ -62,13 +69,13 @@ def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: 
     """Train the decoder of the codec in ``folder``, or go on. Returns whether all steps are done."""
     state = folder / "decoder"
     state.mkdir(parents=True, exist_ok=True)
-    statistics = statistics_of(load_codec(folder / CODEC))
     torch.manual_seed(run.seed)
-    write_new_codec(statistics, state)  # a run that goes on loads its state over it
-    codec = load_codec(state / CODEC).to(device).train().requires_grad_(True)
+    codec = new_codec(statistics_of(load_codec(folder / CODEC))).to(
+        device
+    )  # a run that goes on loads its state over it
 
     def loss(step: int) -> Tensor:
-        room, cameras, _, _ = remembered_walk(run.seed + step, run.pictures, run.image_size, device, every=run.pictures)
+        room, cameras = walk_in_a_room(run.seed + step, run.pictures, run.image_size, device)
         pictures, _ = room.seen(cameras, run.image_size)
         latents = encoded(pictures)
         generator = torch.Generator().manual_seed(run.seed + step)
@@ -79,7 +86,7 @@ def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: 
     optimiser = AdamW(codec.parameters(), lr=run.rate, weight_decay=0.0)
     settings = Fit(run.steps, run.ema, seconds)
     return fit(
-        codec, [optimiser], lambda _: loss, lambda averaged, step: _save(averaged, step, folder), state, settings
+        codec, [optimiser], lambda _: loss, lambda averaged, step: save_codec(averaged, step, folder), state, settings
     )
 
 
@@ -89,8 +96,3 @@ def _noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     single, patches = torch.randn(shape, generator=generator), torch.randn(T, C, h // 2, w // 2, generator=generator)
     strength = torch.rand(2, T, 1, 1, 1, generator=generator)
     return strength[0] * single + strength[1] * interpolate(patches, (h, w))
-
-
-def _save(codec: nn.Module, step: int, folder: Path) -> None:
-    weights = {key: value.detach().cpu().contiguous() for key, value in codec.state_dict().items()}
-    save_file(weights, folder / CODEC, metadata={"decoder steps": f"{step}"})

@@ -22,14 +22,15 @@ from einops import rearrange
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..mirage_core.learned_codec import LEARNED_CODEC
 from ..nodes.host.branch import attach_branch
-from ..nodes.host.branch_file import Branch, load_branch
+from ..nodes.host.branch_file import LATENTS, Branch, load_branch
 from ..nodes.host.modes import branch_score
 from .samples import CHANNELS, Sample
 
 TEXT_TOKENS, TEXT_DIM = 1, 4096  # the text of a scene is one token of zeros: these rooms have no names
 TIMESTEPS = 1000.0
-SAMPLING_SHIFT = 3.0  # of noise levels towards noise
+SAMPLING_SHIFT = 3.0  # of noise levels towards noise, when training and when sampling; the host's own default is 8
 # what blocks add to the stream, and the time's part in the modulation of blocks and head
 SILENT = ("self_attn.o.weight", "cross_attn.o.weight", "ffn.2.weight", "time_embedding.2.weight", "head.modulation")
 GATES = (2, 5)  # of a block's modulation: of its attention, of its feed-forward layers
@@ -63,7 +64,7 @@ class Shape:
     @property
     def metadata(self) -> dict[str, str]:
         """Of the files: what the loaders cannot see from the weights."""
-        return {"config": json.dumps({"transformer": {"num_heads": self.heads}})}
+        return {"config": json.dumps({"transformer": {"num_heads": self.heads}}), LATENTS: LEARNED_CODEC}
 
 
 @contextmanager
@@ -97,6 +98,11 @@ class Network:
     @property
     def modules(self) -> tuple[nn.Module, nn.Module]:
         return self.model.model.diffusion_model, self.branch.network
+
+    @property
+    def shape(self) -> Shape:
+        model, branch = self.modules
+        return Shape(model.dim, model.num_heads, model.ffn_dim, model.num_layers, len(branch.vace_blocks))
 
     def flow(self, noisy: Tensor, sigma: Tensor, sample: Sample, text: Tensor | None = None) -> Tensor:
         """The flow that the network sees: ``(B, T, C, h, w)``.

@@ -37,7 +37,7 @@ from .samples import (
     Statistics,
     encoded,
     remember,
-    remembered_walk,
+    walk_in_a_room,
     walk_samples,
 )
 from .train import BRANCH, MODEL, SIZES
@@ -55,7 +55,7 @@ GREY = 0.5
 class OneChunk:
     """Decibels of one chunk against the truth, in tokens that the memory knows, and in the others.
 
-    ``splat`` is what the memory shows, undone by no network.
+    ``splat`` is what the memory shows, as it is, without a network.
     """
 
     known: float
@@ -70,8 +70,8 @@ class ClosedLoop:
     Attributes:
         last_against_first: dB of the last frame against the first, which is given; their poses are the same.
         revisits: mean dB of all frames against earlier ones of about the same pose, NaN where there are none.
-        known, splat: dB of the frames that were made, and of the splats that they were made from, against the room, in
-            the tokens that the splats know.
+        known, splat: dB of the frames that were made, and of what the walk's own memory shows in their places, against
+            the room, in the tokens that this memory knows.
         last_known, last_splat: the same of the last frame alone, which sees again exactly what was written first.
     """
 
@@ -121,7 +121,7 @@ def one_chunk(
     network: Network, decode: Picture, settings: Settings, statistics: Statistics, seed: int, device: torch.device
 ) -> OneChunk:
     """Make the frames of held-out samples, whose memory is whole and clean."""
-    clean = replace(settings, noise=0.0, dropout=(0.0, 0.0))
+    clean = replace(settings, noise=0.0, dropout=(0.0, 0.0), forgotten=0.0)
     sample = Sample.batch(walk_samples(seed, clean, statistics)).to(device)
     made = network.made(sample, STEPS, seed)
     truth, shown, splatted = (
@@ -138,7 +138,7 @@ class _Made:
 
     Attributes:
         frames: ``(N, H, W, 3)``; the first one is given.
-        splat: ``(N, H, W, 3)`` what was read for them, grey where nothing is known.
+        splat: ``(N, H, W, 3)`` what the walk's own memory shows in their places, grey where nothing is known.
         known: bool ``(N, H, W)`` where something is; nothing of the first frame.
     """
 
@@ -162,7 +162,7 @@ class _Walk:
     @staticmethod
     def of(seed: int, settings: Settings, decode: Picture, device: torch.device) -> "_Walk":
         frames = CHUNKS * (settings.frames - 1) * STRIDE + 1
-        room, cameras, _, _ = remembered_walk(seed, frames, settings.image_size, every=STRIDE)
+        room, cameras = walk_in_a_room(seed, frames, settings.image_size)
         pictures, _ = room.seen(cameras[::STRIDE], settings.image_size)
         return _Walk(seed, settings, room, cameras, pictures, decode, device)
 

@@ -14,6 +14,7 @@ from .walks import make_walk
 SEED = HELD_OUT + 104
 SIZE = (192, 320)
 DEPTH_SCALE = 5000.0  # values per metre
+MOST = 2**16 - 1  # of a 16-bit picture
 PICTURE, DEPTH = "room.png", "room_depth.png"
 
 
@@ -29,6 +30,10 @@ def write_sample_room(folder: Path) -> None:
     """Write the files that *Sample Scene* reads."""
     folder.mkdir(parents=True, exist_ok=True)
     picture, depth, K = sample_room()
+    if float(depth.max()) * DEPTH_SCALE > MOST:
+        raise ValueError(
+            f"sample_room: depth must stay below {MOST / DEPTH_SCALE:.1f} m; got {float(depth.max()):.1f}."
+        )
     Image.fromarray((picture.numpy() * 255).round().astype(np.uint8)).save(folder / PICTURE, optimize=True)
     Image.fromarray((depth.numpy() * DEPTH_SCALE).round().astype(np.uint16)).save(folder / DEPTH, optimize=True)
     frame = {"image": PICTURE, "depth": DEPTH, "depth_scale": DEPTH_SCALE, "K": K.tolist()}

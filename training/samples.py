@@ -11,7 +11,6 @@ from itertools import count
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from ..mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
 from ..mirage_core.codec import CHANNELS, PatchCodec
@@ -44,8 +43,9 @@ class Statistics:
     def of_rooms(image_size: tuple[int, int]) -> "Statistics":
         latents = []
         for seed in range(STATISTICS_ROOMS):
-            _, _, _, some = remembered_walk(seed, STATISTICS_FRAMES, image_size)
-            latents.append(rearrange(some, "t c h w -> (t h w) c"))
+            room, cameras = walk_in_a_room(seed, STATISTICS_FRAMES, image_size)
+            pictures, _ = room.seen(cameras, image_size)
+            latents.append(rearrange(encoded(pictures), "t c h w -> (t h w) c"))
         values = torch.cat(latents)
         return Statistics(values.mean(dim=0), values.std(dim=0).clamp(min=1e-3))
 
@@ -73,6 +73,18 @@ class Settings:
     dropout: tuple[float, float] = (0.1, 0.25)
     forgotten: float = 0.08
     walks: int | None = None
+
+    def __post_init__(self):
+        if not 1 <= self.windows <= self.beginnings:
+            raise ValueError(
+                f"Settings: windows must be 1 to {self.beginnings}, the frames of a walk at which a sample can begin; "
+                f"got {self.windows}."
+            )
+
+    @property
+    def beginnings(self) -> int:
+        """Frames of a walk at which a sample can begin."""
+        return self.walk - self.frames + 1
 
     @property
     def tokens(self) -> tuple[int, int]:
@@ -106,22 +118,18 @@ class Sample:
         return Sample(*(torch.stack([getattr(one, field.name) for one in samples]) for field in fields(Sample)))
 
 
-def remembered_walk(
-    seed: int, frames: int, image_size: tuple[int, int], device: torch.device | str = "cpu", every: int = 1
-) -> tuple[Room, Cameras, Tensor, Tensor]:
-    """A room, a walk in it, z-depth ``(T, H, W)`` and raw latents ``(T, C, h, w)``.
-
-    Depth and latents are those of every ``every``-th camera. A room that leaves no way is passed over for another one.
-    """
-    while True:
+def walk_in_a_room(
+    seed: int, frames: int, image_size: tuple[int, int], device: torch.device | str = "cpu"
+) -> tuple[Room, Cameras]:
+    """A room, and a walk in it. A room that leaves no way is passed over for another one on its side of HELD_OUT."""
+    side = seed // HELD_OUT * HELD_OUT
+    for tries in count():
         room = make_room(seed).to(device)
         try:
-            cameras = make_walk(room, frames, image_size, seed)
-            break
+            return room, make_walk(room, frames, image_size, seed)
         except NoWayError:
-            seed += HELD_OUT // 2  # stays on its side of HELD_OUT for the seeds that are used
-    pictures, depth = room.seen(cameras[::every], image_size)
-    return room, cameras, depth.cpu(), encoded(pictures).cpu()
+            seed = side + (seed - side + HELD_OUT // 2 + tries) % HELD_OUT
+    raise AssertionError("count() has no end")
 
 
 def encoded(pictures: Tensor) -> Tensor:
@@ -153,9 +161,11 @@ class RecordedWalk:
 
     @staticmethod
     def of(seed: int, settings: Settings, device: torch.device | str = "cpu") -> "RecordedWalk":
-        _, cameras, depth, latents = remembered_walk(seed, settings.walk, settings.image_size, device)
+        room, cameras = walk_in_a_room(seed, settings.walk, settings.image_size, device)
+        pictures, depth = (value.cpu() for value in room.seen(cameras, settings.image_size))
+        latents = encoded(pictures)
         memory, memories = LatentMemory(SPEC), []
-        for t in range(settings.walk - settings.frames + 1):
+        for t in range(settings.beginnings):
             memory = remember(memory, latents[[t]], depth[[t]], cameras[[t]])
             memories.append(memory)
         return RecordedWalk(cameras, latents, tuple(memories))
@@ -180,22 +190,17 @@ def walk_samples(
     return RecordedWalk.of(seed, settings, device).samples(settings, statistics, _wear(seed, 0))
 
 
-class SampleStream(IterableDataset):
-    """Samples without end, in an order that a seed fixes, from walk number ``first`` on; workers share the walks."""
-
-    def __init__(self, settings: Settings, statistics: Statistics, device: torch.device | str, first: int = 0):
-        self.settings, self.statistics, self.device, self.first = settings, statistics, device, first
-
-    def __iter__(self) -> Iterator[Sample]:
-        worker = get_worker_info()
-        number, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        kept: dict[int, RecordedWalk] = {}
-        for visit in count(self.first + number, step):
-            again, seed = divmod(visit, self.settings.walks or HELD_OUT)
-            walk = kept.get(seed) or RecordedWalk.of(seed, self.settings, self.device)
-            if self.settings.walks is not None:
-                kept[seed] = walk
-            yield from walk.samples(self.settings, self.statistics, _wear(seed, again))
+def sample_stream(
+    settings: Settings, statistics: Statistics, device: torch.device | str, first: int = 0
+) -> Iterator[Sample]:
+    """Samples without end, in an order that the seeds of the walks fix, from the walk of number ``first`` on."""
+    kept: dict[int, RecordedWalk] = {}
+    for visit in count(first):
+        again, seed = divmod(visit, settings.walks or HELD_OUT)
+        walk = kept.get(seed) or RecordedWalk.of(seed, settings, device)
+        if settings.walks is not None:
+            kept[seed] = walk
+        yield from walk.samples(settings, statistics, _wear(seed, again))
 
 
 def _wear(seed: int, again: int) -> torch.Generator:

@@ -4,21 +4,22 @@ Resuming goes on exactly: noise, noise levels and walks are drawn from the numbe
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
-from torch.utils.data import DataLoader
 
+from ..mirage_core import MirageError
 from ..mirage_core.learned_codec import load_codec
-from .decoder import CODEC, statistics_of, write_new_codec
+from .decoder import CODEC, new_codec, save_codec, statistics_of
 from .fit import Fit, fit
-from .network import Network, Shape, save_network, write_new_network
-from .samples import Sample, SampleStream, Settings, Statistics
+from .network import SAMPLING_SHIFT, Network, Shape, save_network, write_new_network
+from .samples import Sample, Settings, Statistics, sample_stream
 
-SHIFT = 3.0  # of noise levels towards noise, as the host's sampling of Wan models shifts them
 MODEL, BRANCH = "model.safetensors", "branch.safetensors"
 
 
@@ -32,7 +33,6 @@ class Run:
             an orthogonal step than for the gradient.
         adam: learning rate of all else.
         ema: of the weights that are kept.
-        workers: processes that draw walks; 0 draws them where the training runs.
         bfloat16: multiply matrices in it; on a CPU that has instructions for it this takes half the time.
         decoder_steps: of the decoder that is trained after it.
     """
@@ -44,16 +44,19 @@ class Run:
     muon: float | None = None
     adam: float = 0.0008
     ema: float = 0.999
-    workers: int = 0
     bfloat16: bool = False
     decoder_steps: int = 600
     seed: int = 0
+
+    def __post_init__(self):
+        if self.batch % self.samples.windows:  # a run that goes on would begin in the middle of a walk
+            raise ValueError(f"Run: batch must be a multiple of {self.samples.windows} windows; got {self.batch}.")
 
 
 SIZES = {
     # proves the code in a minute or two on two cores; what it makes is fog
     "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97, decoder_steps=40),
-    # about an hour and a half on two cores
+    # an hour and a half on two cores with bfloat16, and 6 GB of memory
     "cpu": Run(
         steps=3_000,
         batch=16,
@@ -63,7 +66,7 @@ SIZES = {
         bfloat16=True,
         decoder_steps=1_500,
     ),
-    # for half an hour on one data-centre GPU, where walks are ray-cast, too
+    # meant for half an hour on one data-centre GPU, where walks are ray-cast, too; not run yet
     "gpu": Run(
         steps=40_000,
         batch=32,
@@ -87,10 +90,13 @@ def train(run: Run, folder: Path, device: torch.device, seconds: float = math.in
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / CODEC).is_file():
+        save_codec(new_codec(Statistics.of_rooms(run.samples.image_size)), 0, folder)
+    if not (folder / MODEL).is_file():
         write_new_network(run.shape, run.seed, folder / MODEL, folder / BRANCH)
-        write_new_codec(Statistics.of_rooms(run.samples.image_size), folder)
     statistics = statistics_of(load_codec(folder / CODEC))
     network = Network.load(folder / MODEL, folder / BRANCH)
+    if network.shape != run.shape:
+        raise MirageError(f"{folder}: must hold a network of {run.shape}; it holds one of {network.shape}.")
     trained = nn.ModuleList(network.modules).requires_grad_(True).train()
     weight = channel_weights(statistics).to(device)
     if compiled:
@@ -108,8 +114,7 @@ def train(run: Run, folder: Path, device: torch.device, seconds: float = math.in
         return loss
 
     def save(averaged: nn.Module, step: int) -> None:
-        about = {"steps": f"{step}", **run.shape.metadata}
-        save_network(tuple(averaged), folder / MODEL, folder / BRANCH, about)
+        save_network(tuple(averaged), folder / MODEL, folder / BRANCH, {"steps": f"{step}", **run.shape.metadata})
 
     return fit(trained, _optimisers(trained, run), losses, save, folder, Fit(run.steps, run.ema, seconds))
 
@@ -127,7 +132,7 @@ def channel_weights(statistics: Statistics) -> Tensor:
 def noise_levels(count: int, generator: torch.Generator) -> Tensor:
     """Sigmas ``(B,)``, spread evenly over 0..1 and then shifted."""
     even = (torch.rand(1, generator=generator) + torch.arange(count) / count) % 1.0
-    return SHIFT * even / (1.0 + (SHIFT - 1.0) * even)
+    return SAMPLING_SHIFT * even / (1.0 + (SAMPLING_SHIFT - 1.0) * even)
 
 
 def flow_loss(
@@ -154,7 +159,7 @@ def _optimisers(trained: nn.Module, run: Run) -> list[Optimizer]:
     return [muon, AdamW(rest, lr=run.adam, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
-def _batches(run: Run, statistics: Statistics, device: torch.device, step: int):
-    first = step * run.batch // run.samples.windows
-    stream = SampleStream(run.samples, statistics, "cpu" if run.workers else device, first)
-    return iter(DataLoader(stream, run.batch, collate_fn=Sample.batch, num_workers=run.workers))
+def _batches(run: Run, statistics: Statistics, device: torch.device, step: int) -> Iterator[Sample]:
+    stream = sample_stream(run.samples, statistics, device, step * run.batch // run.samples.windows)
+    while True:
+        yield Sample.batch(list(islice(stream, run.batch)))

@@ -19,6 +19,7 @@ from ...mirage_core.errors import describe
 
 PREFIXES = ("module.", "model.", "pipe.vace.", "vace.")  # what trainers put in front of the keys, in any combination
 TABLES = ("state_dict", "generator", "vace")  # files that keep the weights in a table of their own
+LATENTS = "mirage_latents"  # in a file's metadata
 HEAD_DIM = 128  # of every Wan model; a file may say otherwise in its "config", as the host's own model files do
 
 
@@ -53,14 +54,20 @@ class BranchNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Branch:
-    """A loaded branch and the patcher through which the host loads, casts and offloads it."""
+    """A loaded branch and the patcher through which the host loads, casts and offloads it.
+
+    Attributes:
+        channels: of its context: scene and score together.
+        latents: name of the latents that it was trained on, as in ``LatentSpec``; empty where its file does not say.
+    """
 
     name: str
     patcher: ModelPatcher
     blocks: int
     dim: int
     heads: int
-    channels: int  # of its context: scene and score together
+    channels: int
+    latents: str = ""
 
     @property
     def network(self) -> BranchNetwork:
@@ -74,7 +81,8 @@ def load_branch(path: str | Path) -> Branch:
     """Load a branch checkpoint: keys ``vace_blocks.N.*`` and ``vace_patch_embedding.*``.
 
     Number of blocks, width and context channels are read from the file. Heads have 128 channels each, unless the file's
-    metadata says otherwise (``{"config": {"transformer": {"num_heads": ...}}}``, as in the host's own model files).
+    metadata says otherwise (``{"config": {"transformer": {"num_heads": ...}}}``, as in the host's own model files);
+    ``LATENTS`` in the metadata names the latents that it was trained on.
 
     Raises:
         MirageError: a key is missing, left over, or of the wrong shape; the message names it.
@@ -99,7 +107,7 @@ def load_branch(path: str | Path) -> Branch:
         offload_device=comfy.model_management.unet_offload_device(),
     )
     network.load_state_dict(weights, assign=patcher.is_dynamic())
-    return Branch(name, patcher, blocks, dim, heads, channels)
+    return Branch(name, patcher, blocks, dim, heads, channels, (metadata or {}).get(LATENTS, ""))
 
 
 def _branch_weights(name: str, table: dict) -> dict[str, Tensor]:

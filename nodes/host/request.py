@@ -81,7 +81,16 @@ def choose_mode(request: Request, kind: ModelKind) -> str:
             raise MirageError(f"mode auto, {chosen} because one is connected: {objections[chosen]}.")
     if chosen == "branch":
         check_branch(request.model, request.branch)  # says what exactly does not fit
+        _check_latents(request.memory.spec.name, request.branch)
     return chosen
+
+
+def _check_latents(name: str, branch: Branch) -> None:
+    if branch.latents and name and name != branch.latents:
+        raise MirageError(
+            f"memory: must hold {branch.latents} latents, which {branch.name} was trained on; it holds {name}. "
+            "Lift latents of the VAE that belongs to the branch."
+        )
 
 
 def _objection(mode: str, request: Request, kind: ModelKind) -> str | None:

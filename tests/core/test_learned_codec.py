@@ -46,6 +46,12 @@ def test_a_decoder_adds_what_it_has_learnt_to_every_frame_alone(codec, video):
     assert (whole - plain.frames(plain.encode(video))).abs().mean() > 1e-3
 
 
+def test_the_mean_colour_of_a_token_is_that_of_its_patch(codec, video):
+    patches = video[0, :, 0].unflatten(1, (3, 16)).unflatten(3, (5, 16)).mean(dim=(2, 4))  # (3, h, w)
+    features = codec.encode(video)[0, :, 0].flatten(1).T  # (h w, C)
+    torch.testing.assert_close(codec.mean_colours(features), patches.flatten(1).T, atol=1e-5, rtol=0)
+
+
 def test_a_saved_codec_decodes_as_before(codec, video, tmp_path):
     save_file(codec.state_dict(), tmp_path / "codec.safetensors")
     loaded = load_codec(tmp_path / "codec.safetensors")
@@ -58,6 +64,8 @@ def test_a_saved_codec_decodes_as_before(codec, video, tmp_path):
     [
         (lambda weights: weights.pop("coarse.0.bias"), r"x\.safetensors: .* trained codec; it lacks coarse\.0\.bias"),
         (lambda weights: weights.update(more=torch.zeros(1)), "it also holds more"),
+        (lambda weights: weights["deviation"].fill_(0.0), "deviation must be finite and above 0 in every channel"),
+        (lambda weights: weights["model_deviation"].fill_(torch.nan), "model_deviation must be finite and above 0"),
         (lambda weights: weights.update(mean=torch.zeros(16)), r"mean must be \(48,\) in a trained codec; got .*16"),
     ],
 )

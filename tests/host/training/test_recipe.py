@@ -109,6 +109,18 @@ def test_rgbd_with_poses_is_read_as_the_published_layout_is(training, pack, clip
     Image.new("L", (96, 64)).save(folder / "depth" / "00003.png")
     with pytest.raises(pack.core.MirageError, match=r"00003\.png: depth must be a 16-bit grey picture; its mode is L"):
         found.clip(2, 5, SIZE)
+    for names in ((), ("cameras.json", "cameras.txt")):
+        shutil.rmtree(tmp_path / "other", ignore_errors=True)
+        shutil.copytree(folder, tmp_path / "other", ignore=shutil.ignore_patterns("cameras.*"))
+        for name in names:
+            shutil.copy(folder / "cameras.json", tmp_path / "other" / name)
+        with pytest.raises(
+            pack.core.MirageError, match=rf"other: must hold one file cameras\.\*; it holds {len(names)}"
+        ):
+            training("clips").clip_folders(tmp_path, FRAMES)
+    shutil.rmtree(tmp_path / "other")
+    with pytest.raises(pack.core.MirageError, match="depth_scale"):
+        training("clips").clip_folders(tmp_path, FRAMES, depth_scale=0.0)
     (folder / "depth" / "00000.png").unlink()
     with pytest.raises(pack.core.MirageError, match="depth must hold a picture per pose; it holds 19 for 20"):
         training("clips").clip_folders(tmp_path, FRAMES)

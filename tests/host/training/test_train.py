@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from remembered import CHANNELS, SAMPLER, mode, world
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 SHAPE = dict(dim=256, heads=4, ffn_dim=128, blocks=2, branch_blocks=1)
@@ -54,6 +55,27 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(training, run, trained, tmp_
     assert 0 < stopped < run.steps
     assert train.train(run, tmp_path, CPU)
     assert_equal(weights(tmp_path), weights(trained))
+
+
+def test_a_folder_of_another_network_is_refused(training, pack, run, trained):
+    other = replace(run, shape=replace(run.shape, heads=2))
+    with pytest.raises(
+        pack.core.MirageError, match=r"must hold a network of Shape.*heads=2.*it holds one of .*heads=4"
+    ):
+        training("train").train(other, trained, CPU)
+
+
+def test_a_batch_that_cuts_walks_in_two_is_refused(training, run):
+    with pytest.raises(ValueError, match="batch must be a multiple of 2 windows; got 3"):
+        replace(run, batch=3)
+
+
+def test_matrices_can_be_multiplied_in_bfloat16(training, run, trained, tmp_path):
+    assert training("train").train(replace(run, bfloat16=True), tmp_path, CPU)
+    exact, rounded = weights(trained), weights(tmp_path)
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in rounded["model"].values())
+    apart = [float((value - rounded["model"][key]).abs().max()) for key, value in exact["model"].items()]
+    assert 0 < max(apart) < 0.05
 
 
 def test_every_weight_learns(training, run, trained, tmp_path):
@@ -127,16 +149,50 @@ def test_noise_levels_are_spread_over_all_of_them(training):
     assert float(levels.median()) > 0.6  # shifted towards noise
 
 
+def test_an_untrained_decoder_is_not_exported(training, pack, trained, tmp_path):
+    with pytest.raises(pack.core.MirageError, match=r"codec\.safetensors must have been trained; .* 0 steps"):
+        training("export").export(trained, tmp_path, "mine")
+
+
+def test_an_export_is_half_as_large_and_loads_as_it_was_trained(training, pack, run, trained, tmp_path):
+    decoder, export, network = training("decoder"), training("export").export, training("network").Network
+    run_folder = shutil.copytree(trained, tmp_path / "run")
+    decoder.train_decoder(decoder.DecoderRun(2, run.samples.image_size, pictures=2), run_folder, CPU, 1000.0)
+    files = export(run_folder, tmp_path / "models", "mine")
+    places = ["diffusion_models/mine", "model_patches/mine_branch", "vae/mine_codec"]
+    assert [str(file.relative_to(tmp_path / "models")) for file in files] == [f"{one}.safetensors" for one in places]
+    before, after = weights(run_folder), {"model": load_file(files[0]), "branch": load_file(files[1])}
+    for name, values in before.items():
+        for key, value in values.items():
+            assert torch.equal(after[name][key], value.half()), f"{name} {key}"
+    assert_equal({"codec": load_file(run_folder / "codec.safetensors")}, {"codec": load_file(files[2])})
+    loaded = network.load(files[0], files[1])
+    assert loaded.shape == run.shape and loaded.branch.heads == run.shape.heads == 4
+    assert loaded.branch.latents == "learned-codec-16"
+    with safe_open(files[0], "pt") as file:
+        assert file.metadata()["license"] == "Apache-2.0" and file.metadata()["steps"] == "6"
+
+
+def test_a_branch_refuses_latents_that_it_was_not_trained_on(pack, training, trained):
+    network = training("network").Network.load(trained / "model.safetensors", trained / "branch.safetensors")
+    other = world(pack, CHANNELS["wan22_ti2v"], name="wan22")
+    inputs = other.inputs(branch=network.branch, **mode("branch"), **SAMPLER)
+    with pytest.raises(
+        pack.core.MirageError, match=r"must hold learned-codec-16 latents, which .* trained on; it holds wan22"
+    ):
+        pack.node("Mirage_MemorySampler").execute(model=network.model, **inputs)
+
+
 def test_the_averaged_weights_run_in_the_hosts_sampler(pack, trained):
     """*Load Diffusion Model*, *Load Mirage Branch* and *Memory-Conditioned Sampler* take the files as they are."""
     import folder_paths
 
     models = Path(folder_paths.models_dir)
-    shutil.copy(trained / "model.safetensors", models / "diffusion_models" / "rooms.safetensors")
-    shutil.copy(trained / "branch.safetensors", models / "model_patches" / "rooms_branch.safetensors")
+    shutil.copy(trained / "model.safetensors", models / "diffusion_models" / "trained.safetensors")
+    shutil.copy(trained / "branch.safetensors", models / "model_patches" / "trained_branch.safetensors")
     with torch.inference_mode():
-        model = pack.model("rooms")
-        (branch,) = pack.node("Mirage_LoadBranch").execute("rooms_branch.safetensors").result
+        model = pack.model("trained")
+        (branch,) = pack.node("Mirage_LoadBranch").execute("trained_branch.safetensors").result
         here = world(pack, CHANNELS["wan22_ti2v"])
         settings = mode("branch", score="mask, offset and scale")
         inputs = here.inputs(branch=branch, **settings, **SAMPLER)
@@ -150,21 +206,35 @@ def test_a_decoder_begins_as_the_inverse_transform_and_learns(training, pack, tr
     decoder, samples = training("decoder"), training("samples")
     shutil.copy(trained / "codec.safetensors", tmp_path)
     settings = decoder.DecoderRun(steps=100, image_size=run.samples.image_size, pictures=4, rate=0.003, ema=0.8)
-    room, cameras, _, latents = samples.remembered_walk(0, 4, settings.image_size)
+    room, cameras = samples.walk_in_a_room(0, 4, settings.image_size)
     pictures, _ = room.seen(cameras, settings.image_size)
+    latents = samples.encoded(pictures)
     new = decoder.load_codec(tmp_path / "codec.safetensors")
     plain = pack.module("mirage_core.codec").PatchCodec(16).frames(latents.transpose(0, 1)[None])[0].permute(1, 2, 3, 0)
     torch.testing.assert_close(decoder.pictures_of(new, latents), plain.clamp(-1, 1) * 0.5 + 0.5, atol=1e-5, rtol=0)
     # of one room alone, so that seconds are enough
-    monkeypatch.setattr(decoder, "remembered_walk", lambda seed, *about, every: samples.remembered_walk(0, *about))
+    monkeypatch.setattr(decoder, "walk_in_a_room", lambda seed, *about: samples.walk_in_a_room(0, *about))
     assert decoder.train_decoder(settings, tmp_path, CPU, 1000.0)
     learnt = decoder.load_codec(tmp_path / "codec.safetensors")
     for name in ("mean", "deviation", "model_mean", "model_deviation"):
         assert torch.equal(getattr(learnt, name), getattr(new, name))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
     worn = latents + 0.4 * noise * new.deviation[:, None, None]
-    after, before = (float((decoder.pictures_of(some, worn) - pictures).abs().mean()) for some in (learnt, new))
-    assert after < 0.85 * before
+    after, before = (float((decoder.pictures_of(some, worn) - pictures).square().mean()) for some in (learnt, new))
+    assert after < 0.8 * before
+
+
+def test_points_of_a_learned_codec_are_drawn_in_about_their_colours(training, pack):
+    decoder, samples = training("decoder"), training("samples")
+    codec = decoder.new_codec(samples.Statistics.of_rooms((64, 96)))
+    room, cameras = samples.walk_in_a_room(3, 4, (64, 96))
+    pictures, _ = room.seen(cameras, (64, 96))
+    latents = codec.scaled(samples.encoded(pictures).transpose(0, 1)[None])[0]  # (C, T, h, w)
+    features = latents.flatten(1).T
+    spec = pack.core.LatentSpec(48, 16, 4, codec.name)
+    drawn = pack.module("nodes.host.formats").colours_of(spec, features)
+    true = codec.mean_colours(features) * 0.5 + 0.5
+    assert float((drawn - true).abs().mean()) < 0.1 < float((true - 0.5).abs().mean())
 
 
 def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, trained, tmp_path, monkeypatch):
