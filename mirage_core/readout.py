@@ -12,6 +12,8 @@ from .memory import LatentMemory
 from .points import PointBlock
 from .splatting import Gathered, Views, backend_named, visible_blocks
 
+EXACT = 2.0**-4  # of a token, and of a doubling of its size
+
 
 @dataclass(frozen=True, eq=False)
 class Readout:
@@ -44,6 +46,11 @@ class Readout:
         """``(T, 3, h, w)`` where and how large tokens are seen: offset to the right and down, and log2 of the scale."""
         scale = torch.where(self.known, self.scale.clamp(min=2.0**-10), 1.0)
         return torch.cat([self.offset, scale.log2().unsqueeze(1)], dim=1)
+
+    @property
+    def exact(self) -> Tensor:
+        """bool ``(T, h, w)``: tokens seen just where and as large as they were written, as when a camera is back."""
+        return self.known & (self.placement.abs().amax(dim=1) <= EXACT)
 
 
 def splat(

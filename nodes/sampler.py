@@ -131,6 +131,16 @@ def branch_socket() -> io.Input:
     return BranchSocket.Input("branch", optional=True, tooltip="Trained weights, from Load Mirage Branch.")
 
 
+def keep_exact_input() -> io.Input:
+    return io.Boolean.Input(
+        "keep_exact",
+        default=False,
+        optional=True,
+        tooltip="Tokens that a camera sees just where and as large as they were written, because it is back there, "
+        "stay as they are. Off: the model makes them anew from what the memory shows, like all others.",
+    )
+
+
 def uni3c_socket() -> io.Input:
     return io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch.")
 
@@ -162,7 +172,13 @@ class MemorySampler(io.ComfyNode):
             description="Samples a video along a camera path: the memory is read for every camera, in latents, and "
             "steers the model. Where the memory knows nothing, the model invents.",
             search_aliases=["ksampler", "world model", "camera control", "scene walk", "mirage"],
-            inputs=[*scene_inputs(), *sampler_inputs(), *steering_inputs(), *_steering_sockets()],
+            inputs=[
+                *scene_inputs(),
+                *sampler_inputs(),
+                *steering_inputs(),
+                *_steering_sockets(),
+                keep_exact_input(),
+            ],
             outputs=[io.Latent.Output(display_name="latent", tooltip="The video, for VAE Decode."), *OUTPUTS],
         )
 
@@ -193,7 +209,7 @@ class ApplyMemory(io.ComfyNode):
             description="The conditioning of Memory-Conditioned Sampler without the sampler, for any sampler node, "
             "guider or two-stage graph. Sample the latent that comes out.",
             search_aliases=["conditioning", "world model", "camera control", "mirage"],
-            inputs=[*scene_inputs(), *steering_inputs(), *_steering_sockets()],
+            inputs=[*scene_inputs(), *steering_inputs(), *_steering_sockets(), keep_exact_input()],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="A patched copy."),
                 io.Conditioning.Output(display_name="positive"),

@@ -22,7 +22,7 @@ from .host.sampling import SamplerSettings
 from .host.saved_walk import SavedWalk
 from .host.walk_picture import walk_picture
 from .host.walking import Prompt, WalkModels, decoded
-from .sampler import branch_socket, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
+from .sampler import branch_socket, keep_exact_input, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class SceneWalk(io.ComfyNode):
                     optional=True,
                     tooltip="The start picture itself, of the size of the video, instead.",
                 ),
+                keep_exact_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The whole walk."),

@@ -1,6 +1,7 @@
 """Does a trained network remember? Held-out rooms, one chunk and whole walks out and back.
 
-Three ways to make each walk: with its memory; without one; with the memory of another room. Beside them stands what the
+Four ways to make each walk: with its memory; with it, and tokens that are seen just as they were written kept as they
+are; without a memory; with that of another room. Beside them stands what the
 memory of the first one shows, the raw splat. Depth of generated frames is the room's own, ray-cast: what is measured is
 the network, not a depth model.
 """
@@ -45,7 +46,8 @@ from .train import BRANCH, MODEL, SIZES
 STEPS = 20  # of the sampler
 CHUNKS = 4
 REVISIT = (0.15, 5.0)  # metres and degrees that count as the same pose
-WAYS = ("memory", "without", "another room's")
+KEPT = "memory, exact tokens kept"
+WAYS = ("memory", KEPT, "without", "another room's")
 SPLAT = "what the memory shows"
 Picture = Callable[[Tensor], Tensor]  # raw latents (T, C, h, w) to pictures (T, H, W, 3), 0..1
 GREY = 0.5
@@ -199,7 +201,8 @@ class _Walk:
                 known=known.float(),
                 placement=torch.where(known, readout.placement, 0.0),
             )
-            shown = network.made(Sample.batch([sample]).to(self.device), STEPS, seed * 1000 + request.chunk.number)
+            noise = seed * 1000 + request.chunk.number
+            shown = network.made(Sample.batch([sample]).to(self.device), STEPS, noise, keep_exact=way == KEPT)
             raw = statistics.raw(shown[0].cpu())
             return torch.cat([request.first, raw[1:]])
 

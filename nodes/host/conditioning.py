@@ -15,7 +15,7 @@ from ...mirage_core.errors import check_choice, describe
 from .formats import spec_of
 from .memory_device import on_intermediate_device, read
 from .models import ModelKind
-from .modes import MODES, Conditioned, Scene, Settings, hold_start
+from .modes import MODES, Conditioned, Scene, Settings, hold_start, keep_exact
 from .request import SCORES, Request, choose_mode
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps
@@ -59,6 +59,7 @@ def condition(request: Request) -> Prepared:
     scene = Scene(
         splat=rearrange(readout.latents.float(), "t c h w -> 1 c t h w"),
         splat_known=readout.known,
+        splat_exact=readout.exact,
         placement=rearrange(readout.placement.float(), "t c h w -> 1 c t h w"),
         start=start,
         kept=1.0 - denoise,
@@ -69,7 +70,10 @@ def condition(request: Request) -> Prepared:
         base = replace(base, latents=scene.latents)
         if kind.per_frame and mode != "per-token" and _uneven(denoise):
             give_tokens_their_timesteps(base.model, ALWAYS, denoise)
-        base = MODES[mode](base, scene, _settings(request, kind, references))
+        settings = _settings(request, kind, references)
+        base = MODES[mode](base, scene, settings)
+        if request.keep_exact:
+            base = keep_exact(base, scene, settings)
     if not kind.per_frame and bool((denoise < 1).any()):
         base = replace(hold_start(base, scene, kind), denoise=torch.ones_like(denoise))
     return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode)

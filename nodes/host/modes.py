@@ -33,6 +33,7 @@ class Scene:
     Attributes:
         splat: ``(1, C, T, h, w)`` the readout, raw VAE scale, anything where unknown.
         splat_known: bool ``(T, h, w)``.
+        splat_exact: bool ``(T, h, w)`` seen just where and as large as they were written.
         placement: ``(1, 3, T, h, w)`` of the readout.
         start: ``(B, C, T, h, w)`` the frames to begin with, raw VAE scale; the format's mean where there are none.
         kept: ``(B|1, 1, T, h, w)`` share of the start that stays as it is, 1 = all.
@@ -41,6 +42,7 @@ class Scene:
 
     splat: Tensor
     splat_known: Tensor
+    splat_exact: Tensor
     placement: Tensor
     start: Tensor
     kept: Tensor
@@ -204,6 +206,12 @@ def per_token(base: Conditioned, scene: Scene, settings: Settings) -> Conditione
 def blend(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
     """Training-free: after each step the known part of the prediction is pulled to the splat."""
     share = settings.strength * scene.splat_known.float().expand(1, 1, *scene.size)
+    return _pulled(base, scene.splat, share, settings.kind, settings.window(base.model))
+
+
+def keep_exact(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+    """Keep tokens that are seen just as they were written: no model knows better what is there."""
+    share = settings.strength * scene.splat_exact.float().expand(1, 1, *scene.size)
     return _pulled(base, scene.splat, share, settings.kind, settings.window(base.model))
 
 

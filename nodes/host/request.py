@@ -31,6 +31,7 @@ class Request:
         reference: LATENT of remembered frames, for a branch.
         uni3c: MODEL_PATCH.
         readout: what the memory shows the cameras, if it has been read already.
+        keep_exact: tokens that are seen just where and as large as they were written stay as they are.
         preceding: for a branch: ``(P, C, h, w)`` frames before the start, raw VAE scale, and what the memory showed of
             them, 0 where nothing.
     """
@@ -54,6 +55,7 @@ class Request:
     uni3c: ModelPatcher | None = None
     readout: Readout | None = None
     preceding: tuple[Tensor, Tensor] | None = None
+    keep_exact: bool = False
 
 
 def choose_mode(request: Request, kind: ModelKind) -> str:

@@ -98,6 +98,7 @@ class SavedWalk:
 def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
     request, sampler = models.request, models.sampler
     network = request.model.get_model_object("diffusion_model")
+    kept = {"kept": "exact tokens"} if request.keep_exact else {}  # walks that were saved before it do not name it
     return {
         "pack": __version__,
         "model": f"{type(request.model.model).__name__} {sum(p.numel() for p in network.parameters())}",
@@ -112,6 +113,7 @@ def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[
         "negative": fingerprint(request.negative),
         "depth": models.depth.name,
         "moving": fingerprint(models.moving.text) if models.moving is not None else "nothing",
+        **kept,
     }
 
 

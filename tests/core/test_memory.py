@@ -196,6 +196,18 @@ def test_all_that_is_inserted_or_merged_is_kept_as_the_memory_keeps_it():
     assert [block.store for block in whole.merge(small).blocks] == ["float32"] * 2
 
 
+def test_tokens_are_exact_where_the_camera_is_back():
+    here = at((0.0, 0.0, 0.0))
+    memory = remember(wall(here), here)
+    token = 4.0 / SIZE[1]  # width at the wall
+    back = splat(memory, at((0.0, 0.0, 0.0), (token / 32, 0.0, 0.0), (token / 8, 0.0, 0.0), (0.0, 0.0, 0.5)), SIZE)
+    assert back.exact[0].all()
+    assert torch.equal(back.exact[1], back.known[1]) and back.known[1].any()  # within 1/16 of a token
+    assert not back.exact[2:].any() and back.known[2:].any(dim=(1, 2)).all()  # moved too far; seen too large
+    aside = splat(memory, at((100.0, 0.0, 0.0)), SIZE)
+    assert not aside.exact.any()
+
+
 def test_int8_features_need_their_scale():
     with pytest.raises(MirageError, match="features must be floating point, or int8 with a feature_scale"):
         PointBlock(torch.ones(2, 3), torch.ones(2, 3, dtype=torch.int8))

@@ -137,6 +137,19 @@ def test_blend_at_full_strength_returns_the_splat_where_it_is_known(scene, sampl
     assert (made[0][:, ~known] - here.splat[0][:, ~known]).abs().mean() > 0.1
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_exact_tokens_are_kept_in_every_mode(name, scene, sampled):
+    here = scene(name)
+    exact = here.readout.exact  # of the first frame, whose camera is the one that wrote them
+    assert torch.equal(exact[0], here.known[0]) and not exact[1:].any() and here.known[1:].any()
+    kept = sampled(name, here, keep_exact=True)
+    torch.testing.assert_close(kept[0][:, exact], here.splat[0][:, exact], atol=1e-5, rtol=0)
+    half = sampled(name, here, keep_exact=True, strength=0.5)
+    assert (half[0][:, exact] - here.splat[0][:, exact]).abs().max() > 1e-3
+    plain = sampled(name, here, strength=0.0)
+    torch.testing.assert_close(sampled(name, here, keep_exact=True, strength=0.0), plain)
+
+
 def test_blend_lets_go_outside_its_window(scene, sampled):
     here = scene("blend")
     released = sampled("blend", here, **mode("blend", 0.0, 0.6))

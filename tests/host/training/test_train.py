@@ -244,7 +244,7 @@ def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, traine
     monkeypatch.setattr(remember, "STEPS", 2)
     report = remember.evaluate(trained, "test", rooms=1, seeds=1, out=tmp_path, device=CPU)
     assert json.loads((tmp_path / "remember.json").read_text()) == report
-    assert set(report["closed loop"]) == {"memory", "without", "another room's"}
+    assert set(report["closed loop"]) == {"memory", "memory, exact tokens kept", "without", "another room's"}
     assert set(report["one chunk"]) == {"known", "unknown", "splat"}
     assert report["one chunk"]["splat"] > report["one chunk"]["known"]  # six steps teach nothing
     frames = 2 * (run.samples.frames - 1) + 1
@@ -254,4 +254,4 @@ def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, traine
     with Image.open(tmp_path / "along_the_way.png") as curve:
         assert len(curve.getcolors(1 << 20)) > 20  # lines in three colours, smoothed, on white
     with Image.open(tmp_path / "walk_00.png") as sheet:
-        assert sheet.size == (9 * 96, 5 * 64)
+        assert sheet.size == (9 * 96, 6 * 64)
