@@ -4,9 +4,9 @@ BIN := .venv/bin
 .PHONY: help setup walk test test-browser bench train remember lint clean
 
 help:
-	@echo "make walk   walk through a remembered scene in a real ComfyUI server: output/walk.mp4, walk.png, walk.json, scene_walk.png"
+	@echo "make walk   leave a room and find it again, in a real ComfyUI server: output/walk.mp4, walk.png, walk.json, loop_closure.png"
 	@echo "make bench  run the benchmarks: benchmarks/results/<machine>.json, tables and plots; tables go into the README"
-	@echo "make train  train a small model on walks through rooms (two minutes, proves the code); make remember measures it"
+	@echo "make train  train a small model and its decoder on walks through rooms (minutes, proves the code); make remember measures it"
 	@echo "make test   lint, then run every test, those in a real ComfyUI server included"
 	@echo "make test-browser  use the pack in a real browser (needs Chromium): screenshots in output/browser"
 

@@ -1,7 +1,7 @@
-"""One picture of a walk: frames in a grid, each with a bar for the share of it that the memory knows."""
+"""Pictures of walks: frames in a grid, each with a bar for the share of it that the memory knows; walks compared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -11,6 +11,7 @@ COLUMNS, ROWS = 4, 3
 TILE_WIDTH = 360
 GAP, MARGIN, CORNER = 14, 24, 6
 CAPTION, BAR = 30, 3  # heights: text below a frame, the bar between them
+COMPARED, COMPARED_WIDTH, TITLE = 6, 240, 36  # frames of a walk that is compared, their width, and a title's height
 BACKGROUND, TEXT, DIM, TRACK, KNOWN = "#14161a", "#e6e8eb", "#8b929c", "#2b3037", "#3fb8a5"
 
 
@@ -39,6 +40,24 @@ def contact_sheet(frames: Sequence[Image.Image], known: Sequence[float]) -> Imag
         corner = (MARGIN + n % COLUMNS * step_x, MARGIN + n // COLUMNS * step_y)
         _draw_tile(sheet, corner, frames[frame].resize((TILE_WIDTH, height), Image.Resampling.LANCZOS))
         _draw_caption(sheet, (corner[0], corner[1] + height), frame, known[latent])
+    return sheet
+
+
+def comparison(walks: Mapping[str, Sequence[Image.Image]]) -> Image.Image:
+    """Draw walks of equal length below one another, each under its title, with frames from the first to the last."""
+    frames = next(iter(walks.values()))
+    picks = [round(n * (len(frames) - 1) / (COMPARED - 1)) for n in range(COMPARED)]
+    height = round(COMPARED_WIDTH * frames[0].height / frames[0].width)
+    step_x, step_y = COMPARED_WIDTH + GAP, TITLE + height + GAP
+    size = (2 * MARGIN + COMPARED * step_x - GAP, 2 * MARGIN + len(walks) * step_y - GAP)
+    sheet = Image.new("RGB", size, BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    for row, (title, walk) in enumerate(walks.items()):
+        top = MARGIN + row * step_y
+        draw.text((MARGIN, top + TITLE - 12), title, fill=TEXT, font=font, anchor="ls")
+        for column, frame in enumerate(picks):
+            tile = walk[frame].resize((COMPARED_WIDTH, height), Image.Resampling.LANCZOS)
+            _draw_tile(sheet, (MARGIN + column * step_x, top + TITLE), tile)
     return sheet
 
 

@@ -50,7 +50,7 @@ class LoadPatchCodec(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=model_files(CODECS),
-                    tooltip="In models/vae: codec.safetensors of a training run. Other VAEs: the host's Load VAE.",
+                    tooltip="In models/vae, or the one that comes with the pack. Other VAEs: the host's Load VAE.",
                 )
             ],
             outputs=[io.Vae.Output(tooltip="Goes into VAE Encode, VAE Decode, Lift Latents to 3D and Scene Walk.")],

@@ -43,7 +43,7 @@ from .samples import (
 )
 from .train import BRANCH, MODEL, SIZES
 
-STEPS = 20  # of the sampler
+STEPS = 8  # of the sampler, as in the workflow first_walk
 CHUNKS = 4
 REVISIT = (0.15, 5.0)  # metres and degrees that count as the same pose
 KEPT = "memory, exact tokens kept"

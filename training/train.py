@@ -58,11 +58,12 @@ SIZES = {
     "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97, decoder_steps=40),
     # an hour and a half on two cores with bfloat16, and 6 GB of memory
     "cpu": Run(
-        steps=3_000,
+        steps=2_650,
         batch=16,
         shape=Shape(dim=320, heads=5, ffn_dim=960),
         samples=Settings(windows=2, walks=2_400),
         muon=0.01,
+        ema=0.99,
         bfloat16=True,
         decoder_steps=1_500,
     ),

@@ -114,10 +114,10 @@ def test_the_pack_registers_nothing_else(object_info):
     assert {node_id for node_id in object_info if node_id.startswith("Mirage_")} == set(NODES)
 
 
-def test_the_first_walk_converts_as_the_browser_converts_it(object_info):
-    workflow = json.loads((ROOT / "workflows" / "first_walk.json").read_text())
+def test_the_photo_walk_converts_as_the_browser_converts_it(object_info):
+    workflow = json.loads((ROOT / "workflows" / "photo_walk.json").read_text())
     ours = workflow_to_prompt(workflow, object_info)
-    browsers = json.loads((Path(__file__).parent / "first_walk.api.json").read_text())
+    browsers = json.loads((Path(__file__).parent / "photo_walk.api.json").read_text())
     for node in (*ours.values(), *browsers.values()):
         node["inputs"].pop("viewport_state", None)  # the browser fills in what its viewer shows at the moment
     assert {key: (node["class_type"], node["inputs"]) for key, node in ours.items()} == {
@@ -141,8 +141,8 @@ def test_every_workflow_has_known_nodes_valid_links_and_a_note(object_info, file
     assert any(node["type"] == "MarkdownNote" for node in workflow["nodes"])
 
 
-def test_the_first_walk_leaves_a_video_that_starts_and_ends_at_the_photograph(server, object_info):
-    workflow = json.loads((ROOT / "workflows" / "first_walk.json").read_text())
+def test_the_photo_walk_leaves_a_video_that_starts_and_ends_at_the_photograph(server, object_info):
+    workflow = json.loads((ROOT / "workflows" / "photo_walk.json").read_text())
     prompt = workflow_to_prompt(workflow, object_info)
     history = server.run({**prompt, "keep": call("MirageTest_Keep", name="photo", image=["2", 0], mask=["8", 1])})
     (video,) = (out["images"][0] for out in history["outputs"].values() if out.get("animated") == [True])
