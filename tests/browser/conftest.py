@@ -35,6 +35,8 @@ SETTINGS = {  # without them the first visit opens dialogs
 
 @pytest.fixture(scope="session")
 def server():
+    # software WebGL takes a core, and threads that wait for one another on the rest are thirty times slower than one
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ComfyServer(host_dir(), {PACK_NAME: ROOT}) as running:
         shutil.copy(host_dir() / "input" / "example.png", running.base / "input")  # as every ComfyUI has it
         settings = running.base / "user" / "default" / "comfy.settings.json"
