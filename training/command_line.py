@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     decoder = commands.add_parser("decoder", help="a decoder for what a small model makes, beside it in its folder")
     measure = commands.add_parser("remember", help="measure on held-out rooms whether a small model remembers")
     measure.add_argument("--rooms", type=int, default=10)
-    measure.add_argument("--seeds", type=int, default=2, help="walks per room")
+    measure.add_argument("--seeds", type=int, default=2, help="of the noise, for the walk of each room")
     export = commands.add_parser("export", help="the files of a small model in float16, where ComfyUI looks for models")
     export.add_argument("--models", type=Path, required=True, help="ComfyUI's models folder")
     export.add_argument("--name", default="rooms", help="of the files")

@@ -70,9 +70,8 @@ def train_decoder(run: DecoderRun, folder: Path, device: torch.device, seconds: 
     state = folder / "decoder"
     state.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
-    codec = new_codec(statistics_of(load_codec(folder / CODEC))).to(
-        device
-    )  # a run that goes on loads its state over it
+    statistics = statistics_of(load_codec(folder / CODEC))
+    codec = new_codec(statistics).to(device)  # a run that goes on loads its state over it
 
     def loss(step: int) -> Tensor:
         room, cameras = walk_in_a_room(run.seed + step, run.pictures, run.image_size, device)

@@ -1,9 +1,8 @@
 """Does a trained network remember? Held-out rooms, one chunk and whole walks out and back.
 
 Four ways to make each walk: with its memory; with it, and tokens that are seen just as they were written kept as they
-are; without a memory; with that of another room. Beside them stands what the
-memory of the first one shows, the raw splat. Depth of generated frames is the room's own, ray-cast: what is measured is
-the network, not a depth model.
+are; without a memory; with that of another room. Beside them stands what the memory of the first one shows, the raw
+splat. Depth of generated frames is the room's own, ray-cast: what is measured is the network, not a depth model.
 """
 
 import json

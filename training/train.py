@@ -54,7 +54,7 @@ class Run:
 
 
 SIZES = {
-    # proves the code in a minute or two on two cores; what it makes is fog
+    # proves the code in a minute or two on two cores
     "small": Run(steps=150, batch=4, samples=Settings(image_size=(96, 160), walk=9), ema=0.97, decoder_steps=40),
     # an hour and a half on two cores with bfloat16, and 6 GB of memory
     "cpu": Run(
