@@ -24,19 +24,19 @@ HEAD_DIM = 128  # of every Wan model; a file may say otherwise in its "config", 
 
 
 class BranchNetwork(nn.Module):
-    """The weights of a branch, in the key layout of the released checkpoints."""
+    """The weights of a branch, in the key layout of the released checkpoints.
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], blocks: int, heads: int, dtype: torch.dtype):
+    Args:
+        shapes: of the file's tensors.
+        settings: what the host's blocks are made with: operations (layer classes), device, dtype.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], blocks: int, heads: int, settings: dict):
         super().__init__()
         dim, channels, *patch = shapes["vace_patch_embedding.weight"]
         ffn_dim = shapes["vace_blocks.0.ffn.0.weight"][0]
-        settings = {
-            "operations": comfy.ops.manual_cast,
-            "device": comfy.model_management.unet_offload_device(),
-            "dtype": dtype,
-        }
         self.patch = tuple(patch)
-        self.vace_patch_embedding = comfy.ops.manual_cast.Conv3d(
+        self.vace_patch_embedding = settings["operations"].Conv3d(
             channels, dim, kernel_size=self.patch, stride=self.patch, device=settings["device"], dtype=torch.float32
         )
         self.vace_blocks = nn.ModuleList(
@@ -99,8 +99,15 @@ def load_branch(path: str | Path) -> Branch:
     dim, channels = weights["vace_patch_embedding.weight"].shape[:2]
     heads = _heads(name, dim, metadata)
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    network = BranchNetwork(shapes, blocks, heads, comfy.utils.weight_dtype(weights))
-    _check_fit(name, {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}, shapes)
+    # layers of torch say what they hold; those of ComfyUI's dynamic loader have no weights before they are loaded
+    plain = BranchNetwork(shapes, blocks, heads, {"operations": nn, "device": "meta", "dtype": torch.float32})
+    _check_fit(name, {key: tuple(tensor.shape) for key, tensor in plain.state_dict().items()}, shapes)
+    settings = {
+        "operations": comfy.ops.manual_cast,
+        "device": comfy.model_management.unet_offload_device(),
+        "dtype": comfy.utils.weight_dtype(weights),
+    }
+    network = BranchNetwork(shapes, blocks, heads, settings)
     patcher = comfy.model_patcher.CoreModelPatcher(
         network,
         load_device=comfy.model_management.get_torch_device(),

@@ -102,6 +102,27 @@ def test_prefixes_of_trainers_are_taken_off(code, tmp_path, prefix):
     assert loaded.keys() == weights.keys() and all(torch.equal(loaded[key], weights[key]) for key in weights)
 
 
+@pytest.fixture
+def dynamic_loader(monkeypatch, comfy):
+    """ComfyUI's default on NVIDIA: layers have no weights before they are loaded. Its reader of files needs a GPU."""
+    import comfy.memory_management
+    import comfy.utils
+
+    monkeypatch.setattr(comfy.memory_management, "aimdo_enabled", True)
+    monkeypatch.setattr(comfy.utils, "load_safetensors", lambda path: (load_file(path), {}))
+
+
+def test_the_dynamic_loader_takes_the_same_branch(code, golden, dynamic_loader):
+    model, branch, cases = golden
+    lazy = code.load_branch(GOLDEN / "branch.safetensors")
+    wanted, loaded = branch.network.state_dict(), lazy.network.state_dict()
+    assert loaded.keys() == wanted.keys() and all(torch.equal(loaded[key], wanted[key]) for key in wanted)
+    given = {name.split(".")[1]: value for name, value in cases.items() if name.startswith("plain.")}
+    patched = code.attach_branch(model, lazy, given["scene"], given["score"])
+    made = flow(patched, given["target"], given["timestep"][None], given["context"])
+    torch.testing.assert_close(made, given["flow"], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("tables", [("vace",), ("state_dict",), ("state_dict", "vace"), ("generator", "vace")])
 def test_weights_are_found_in_tables_of_their_own(code, tmp_path, tables):
     weights = random_weights(branch_shapes(), 1)
@@ -132,9 +153,13 @@ def another(key, value):
         (another("vace_blocks.1.norm3.bias", torch.ones(3)), r"vace_blocks\.1\.norm3\.bias must be \(128,\).*\(3,\)"),
         (another("model.vace_patch_embedding.bias", torch.ones(DIM)), "comes under several prefixes"),
         (another("vace_patch_embedding.weight", torch.ones(DIM, 96)), r"must have 5 axes; got float32 \(128, 96\)"),
+        (another("vace_blocks.1.ffn.0.weight", torch.ones(3, DIM)), r"ffn\.0\.weight must be \(\d+, 128\).*\(3, 128\)"),
     ],
 )
-def test_a_file_that_is_no_branch_is_refused_by_name(code, pack, tmp_path, change, message):
+@pytest.mark.parametrize("lazy", [False, True], ids=["", "dynamic loader"])
+def test_a_file_that_is_no_branch_is_refused_by_name(code, pack, tmp_path, change, message, lazy, request):
+    if lazy:
+        request.getfixturevalue("dynamic_loader")
     weights = random_weights(branch_shapes(), 1)
     change(weights)
     save_file(weights, tmp_path / "wrong.safetensors")
