@@ -27,6 +27,8 @@ class LearnedCodec(PatchCodec):
     Args:
         mean, deviation: ``(48,)`` of the patch codec's latents.
         model_mean, model_deviation: ``(48,)`` of the latent format; none = 0 and 1.
+        layers: whose ``Conv2d`` the decoder is made of: ``torch.nn``, or layers that bring their weights to the device
+            of what they are given, where a network is only loaded in part.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class LearnedCodec(PatchCodec):
         deviation: Tensor,
         model_mean: Tensor | None = None,
         model_deviation: Tensor | None = None,
+        layers=nn,
     ):
         super().__init__(PATCH)
         self.register_buffer("mean", mean.clone())
@@ -43,16 +46,18 @@ class LearnedCodec(PatchCodec):
         scale = torch.ones(CHANNELS) if model_deviation is None else model_deviation.clone()
         self.register_buffer("model_deviation", scale)
         self.coarse = nn.Sequential(
-            nn.Conv2d(CHANNELS, WIDTH, 3, padding=1),
+            layers.Conv2d(CHANNELS, WIDTH, 3, padding=1),
             nn.GELU(),
-            *(_Residual(WIDTH) for _ in range(3)),
-            nn.Conv2d(WIDTH, FINE * STEP_UP**2, 1),
+            *(_Residual(WIDTH, layers) for _ in range(3)),
+            layers.Conv2d(WIDTH, FINE * STEP_UP**2, 1),
             nn.PixelShuffle(STEP_UP),
         )
-        last = nn.Conv2d(FINE, 3 * STEP_UP**2, 3, padding=1)
+        last = layers.Conv2d(FINE, 3 * STEP_UP**2, 3, padding=1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.fine = nn.Sequential(*(_Residual(FINE) for _ in range(2)), nn.GELU(), last, nn.PixelShuffle(STEP_UP))
+        self.fine = nn.Sequential(
+            *(_Residual(FINE, layers) for _ in range(2)), nn.GELU(), last, nn.PixelShuffle(STEP_UP)
+        )
 
     @property
     def name(self) -> str:
@@ -60,35 +65,42 @@ class LearnedCodec(PatchCodec):
 
     def scaled(self, coefficients: Tensor) -> Tensor:
         """Latents ``(B, 48, T, h, w)`` of the plain patch codec, in the model's scale."""
-        normal = (coefficients - _channels(self.mean)) / _channels(self.deviation)
-        return normal * _channels(self.model_deviation) + _channels(self.model_mean)
+        mean, deviation, model_mean, model_deviation = self._scales(coefficients)
+        return (coefficients - mean) / deviation * model_deviation + model_mean
 
     def encode(self, video: Tensor) -> Tensor:
         """As ``PatchCodec.encode``, in the model's scale."""
         return self.scaled(super().encode(video))
 
     def mean_colours(self, features: Tensor) -> Tensor:
-        normal = (features.float() - self.model_mean.to(features.device)) / self.model_deviation.to(features.device)
-        return super().mean_colours(normal * self.deviation.to(normal) + self.mean.to(normal))
+        mean, deviation, model_mean, model_deviation = (scale[:, 0, 0, 0] for scale in self._scales(features))
+        return super().mean_colours((features.float() - model_mean) / model_deviation * deviation + mean)
 
     def frames(self, latents: Tensor) -> Tensor:
-        normal = (latents - _channels(self.model_mean)) / _channels(self.model_deviation)
-        plain = super().frames(normal * _channels(self.deviation) + _channels(self.mean))
+        mean, deviation, model_mean, model_deviation = self._scales(latents)
+        normal = (latents - model_mean) / model_deviation
+        plain = super().frames(normal * deviation + mean)
         added = self.fine(self.coarse(rearrange(normal, "b c t h w -> (b t) c h w")))
         return plain + rearrange(added, "(b t) c h w -> b c t h w", b=len(latents))
 
+    def _scales(self, like: Tensor) -> list[Tensor]:
+        """Means and deviations beside ``like`` ``(B, 48, T, h, w)``, and on its device."""
+        scales = (self.mean, self.deviation, self.model_mean, self.model_deviation)
+        return [scale.to(like.device)[:, None, None, None] for scale in scales]
+
 
 class _Residual(nn.Module):
-    def __init__(self, width: int):
+    def __init__(self, width: int, layers):
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, width, 1))
+        convolutions = layers.Conv2d(width, width, 3, padding=1), layers.Conv2d(width, width, 1)
+        self.layers = nn.Sequential(convolutions[0], nn.GELU(), convolutions[1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
 
 
-def load_codec(path: str | Path) -> LearnedCodec:
-    """Read a trained codec from a .safetensors file.
+def load_codec(path: str | Path, layers=nn) -> LearnedCodec:
+    """Read a trained codec from a .safetensors file; for ``layers`` see ``LearnedCodec``.
 
     Raises:
         MirageError: the file is damaged, holds other tensors than a codec does, or scales that are none; the message
@@ -99,7 +111,7 @@ def load_codec(path: str | Path) -> LearnedCodec:
         weights = load_file(path)
     except SafetensorError as error:
         raise MirageError(f"{name}: must be a .safetensors file; it cannot be read ({error}).") from error
-    codec = LearnedCodec(torch.zeros(CHANNELS), torch.ones(CHANNELS))
+    codec = LearnedCodec(torch.zeros(CHANNELS), torch.ones(CHANNELS), layers=layers)
     wanted = codec.state_dict()
     for key in sorted(wanted.keys() | weights.keys()):
         if key not in weights or key not in wanted:
@@ -113,8 +125,3 @@ def load_codec(path: str | Path) -> LearnedCodec:
             raise MirageError(f"{name}: {key} must be finite and above 0 in every channel; it is not.")
     codec.load_state_dict(weights)
     return codec.eval().requires_grad_(False)
-
-
-def _channels(values: Tensor) -> Tensor:
-    """``(C,)`` beside ``(B, C, T, h, w)``."""
-    return values[:, None, None, None]

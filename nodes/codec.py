@@ -3,8 +3,7 @@
 from comfy_api.latest import io
 
 from ..mirage_core.codec import PATCHES, PatchCodec
-from ..mirage_core.learned_codec import load_codec
-from .host.codec_vae import PatchCodecVAE
+from .host.codec_vae import PatchCodecVAE, load_codec_vae
 from .host.folders import model_files, model_path
 from .types import SCENE
 
@@ -58,4 +57,4 @@ class LoadPatchCodec(io.ComfyNode):
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(PatchCodecVAE(load_codec(model_path(CODECS, file))))
+        return io.NodeOutput(load_codec_vae(model_path(CODECS, file)))

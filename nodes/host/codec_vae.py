@@ -1,9 +1,13 @@
 """The patch codec inside the host's own VAE class, so that every node that takes a VAE takes it."""
 
+from pathlib import Path
+
+import comfy.ops
 import comfy.sd
 import torch
 
 from ...mirage_core.codec import CHANNELS, TEMPORAL, PatchCodec
+from ...mirage_core.learned_codec import load_codec
 
 
 class PatchCodecVAE(comfy.sd.VAE):
@@ -30,3 +34,12 @@ class PatchCodecVAE(comfy.sd.VAE):
         self.memory_used_decode = lambda shape, dtype: 4 * 4 * 3 * TEMPORAL * shape[2] * shape[3] * shape[4] * patch**2
         self.size = None
         self.model_size()
+
+
+def load_codec_vae(path: str | Path) -> PatchCodecVAE:
+    """A trained codec, in layers that ComfyUI may load in part.
+
+    Raises:
+        MirageError: the file holds no trained codec.
+    """
+    return PatchCodecVAE(load_codec(path, layers=comfy.ops.disable_weight_init))
