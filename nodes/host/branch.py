@@ -16,6 +16,7 @@ from torch import Tensor
 from ...mirage_core import MirageError
 from ...mirage_core.errors import describe
 from .branch_file import Branch, load_branch
+from .compiling import leave_uncompiled
 from .sigmas import ALWAYS, SigmaWindow
 
 __all__ = ["Branch", "attach_branch", "branch_layers", "check_branch", "load_branch"]
@@ -114,6 +115,7 @@ def attach_branch(
     network = model.get_model_object("diffusion_model")
     layers = branch_layers(branch, network.num_layers)
     patched = model.clone()
+    leave_uncompiled(patched)
     patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, inputs)
     present = patched.model_options["transformer_options"].get("patches_replace", {}).get("dit", {})
     references = frames["reference"].shape[2] > 0  # then every block needs other rotary positions
@@ -146,6 +148,7 @@ class _Inputs:
     strength: float
     window: SigmaWindow
 
+    @torch.compiler.disable
     def __call__(
         self,
         executor,
@@ -230,6 +233,7 @@ class _BlockPatch:
     number: int | None  # of the branch block, None = only other rotary positions
     previous: Callable[[dict, dict], dict] | None
 
+    @torch.compiler.disable
     def __call__(self, args: dict, extra: dict) -> dict:
         stream: _Stream = args["transformer_options"][KEY]
         if stream.positions is not None:

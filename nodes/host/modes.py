@@ -17,6 +17,7 @@ import nodes as host_nodes  # the host's own module of that name
 
 from ...mirage_core import MirageError
 from .branch import Branch, attach_branch
+from .compiling import leave_uncompiled
 from .flat_latents import flat_latent
 from .models import ModelKind
 from .sigmas import ALWAYS, SigmaWindow
@@ -183,6 +184,7 @@ def uni3c(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
         settings.start_percent,
         settings.end_percent,
     )
+    leave_uncompiled(model)
     patch_size = model.get_model_object("diffusion_model").patch_size
     render = settings.kind.normalised(scene.latents)
     patch = model.model_options["transformer_options"]["patches"]["double_block"][-1]

@@ -1,8 +1,16 @@
 """A timestep for every token of a Wan 2.2 model.
 
-The host gives each latent frame one timestep, t times the mean of the frame's noise mask: a frame that is half kept is
+ComfyUI gives each latent frame one timestep, t times the mean of the frame's noise mask: a frame that is half kept is
 labelled t / 2 everywhere, its clean tokens as well as its noisy ones. The network takes one timestep per token too.
+
+A token that the mask keeps in part, m between 0 and 1, enters at noise level m sigma, and is labelled with it; its
+clean value is then m sigma times the flow away. ComfyUI goes sigma times the flow, for all: m (1 - m) sigma times the
+flow would stay in it at every step, as grain. So the prediction is moved back to where the token's own level ends.
+
+All of it happens around the network, not in it: what torch.compile makes of the network stays valid.
 """
+
+from collections.abc import Callable
 
 import comfy.ldm.common_dit
 import comfy.utils
@@ -33,7 +41,7 @@ def patchwise_known(known: Tensor, patch_size: tuple[int, int, int]) -> Tensor:
 
 
 def give_tokens_their_timesteps(model: ModelPatcher, window: SigmaWindow, base: Tensor) -> None:
-    """Patch ``model``, a clone: timesteps follow the noise mask token by token.
+    """Patch ``model``, a clone: timesteps and predictions follow the noise mask token by token.
 
     Args:
         window: outside it, only what ``base`` keeps is kept.
@@ -42,9 +50,9 @@ def give_tokens_their_timesteps(model: ModelPatcher, window: SigmaWindow, base: 
     schedule = _Schedule(window, base, model.model_options.get("denoise_mask_function"))
     if window != ALWAYS:
         model.set_model_denoise_mask_function(schedule.at_step)
-    model.add_wrapper_with_key(
-        WrappersMP.DIFFUSION_MODEL, KEY, _TokenTimesteps(schedule, model.get_model_object("model_sampling"))
-    )
+    model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, _TokenLevels(schedule))
+    label = _labels(model.get_model_object("diffusion_model").patch_size, model.get_model_object("process_timestep"))
+    model.add_object_patch("process_timestep", label)
 
 
 class _Schedule:
@@ -68,33 +76,29 @@ class _Schedule:
         return torch.maximum(denoise_mask, base.to(denoise_mask))
 
 
-class _TokenTimesteps:
-    """A DIFFUSION_MODEL wrapper."""
+class _TokenLevels:
+    """An APPLY_MODEL wrapper: the noise mask of this step, and predictions that end where each token's level does."""
 
-    def __init__(self, schedule: _Schedule, sampling):
+    def __init__(self, schedule: _Schedule):
         self.schedule = schedule
-        self.sampling = sampling
 
-    def __call__(
-        self,
-        executor,
-        x: Tensor,  # (B, C, T, h, w)
-        timestep: Tensor,  # (B, T): the host's, one per latent frame
-        context: Tensor,
-        clip_fea: Tensor | None = None,
-        time_dim_concat: Tensor | None = None,
-        transformer_options: dict = {},  # noqa: B006 - the host's own signature; it is not changed
-        **kwargs,
-    ) -> Tensor:
-        denoise_mask = kwargs.get("denoise_mask")  # (B, C, T, h, w)
-        if time_dim_concat is not None or kwargs.get("context_latents") is not None:
+    def __call__(self, executor, x: Tensor, t: Tensor, *args, denoise_mask: Tensor | None = None, **kwargs) -> Tensor:
+        """``x`` is ``(B, C, T, h, w)``, ``t`` its noise levels ``(B,)``; returns the clean prediction."""
+        if kwargs.get("time_dim_concat") is not None or kwargs.get("context_latents") is not None:
             raise MirageError("per-token: other in-context latents cannot be combined with it. Remove them.")
-        if denoise_mask is not None:
-            patch_size = executor.class_obj.patch_size
-            sigmas = transformer_options["sigmas"].to(x.device)  # (b,), the samples of one conditioning
-            mask = self.schedule.at(float(sigmas.max()), denoise_mask)
-            mask = comfy.ldm.common_dit.pad_to_patch_size(mask[:, :1].float(), patch_size)
-            share = F.max_pool3d(mask, patch_size).flatten(1)  # (B, tokens): the noisiest part of each patch counts
-            t = self.sampling.timestep(sigmas).float()
-            timestep = share * t.repeat(len(x) // len(t)).unsqueeze(1)
-        return executor(x, timestep, context, clip_fea, time_dim_concat, transformer_options, **kwargs)
+        if denoise_mask is None:
+            return executor(x, t, *args, **kwargs)
+        mask = self.schedule.at(float(t.max()), denoise_mask)  # (B, C, T, h, w)
+        return torch.lerp(x, executor(x, t, *args, denoise_mask=mask, **kwargs), mask.to(x))
+
+
+def _labels(patch_size: tuple[int, int, int], previous: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A ``process_timestep`` for the model: one timestep per patch, as its noisiest token asks for."""
+
+    def label(timestep: Tensor, x: Tensor, denoise_mask: Tensor | None = None, **kwargs) -> Tensor:
+        if denoise_mask is None:
+            return previous(timestep, x=x, **kwargs)
+        mask = comfy.ldm.common_dit.pad_to_patch_size(denoise_mask[:, :1].float(), patch_size)
+        return F.max_pool3d(mask, patch_size).flatten(1) * timestep.unsqueeze(1)  # (B, tokens)
+
+    return label
