@@ -3,7 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .align import AlignGeometry
-from .branch import LoadMirageBranch, LoadMirageLora
+from .branch import LoadMirageBranch, LoadMirageLora, LoadSmallModel
 from .camera_files import LoadCameraPath, SaveCameraPath
 from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
@@ -11,7 +11,6 @@ from .codec import LoadPatchCodec, WeightFreeCodec
 from .edit import CropMemory, MergeMemories
 from .files import LoadLatentMemory, SaveLatentMemory
 from .geometry import SampleScene, SceneGeometry
-from .host.folders import offer_shipped_models
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
 from .no_text import NoText
@@ -41,6 +40,7 @@ NODES: list[type[io.ComfyNode]] = [
     WarpLatents,
     MemorySampler,
     ApplyMemory,
+    LoadSmallModel,
     LoadMirageBranch,
     LoadMirageLora,
     NoText,
@@ -58,8 +58,5 @@ NODES: list[type[io.ComfyNode]] = [
 
 
 class MirageExtension(ComfyExtension):
-    async def on_load(self) -> None:
-        offer_shipped_models()
-
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..mirage_core import Cameras, Geometry, MirageError
 from ..mirage_core.camera_files import AUTO, FORMATS, WRITABLE, CameraFile, ReadOptions, read_cameras, write_cameras
 from .host.folders import CAMERA_SUFFIXES, camera_files, fingerprint, new_path, readable_path
+from .host.model_files import offered
 from .types import CAMERA, CamerasSocket, GeometrySocket
 
 FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
@@ -29,7 +30,11 @@ class LoadCameraPath(io.ComfyNode):
                 "mirage",
             ],
             inputs=[
-                io.Combo.Input("file", options=camera_files(), tooltip="A file of the input or output folder."),
+                io.Combo.Input(
+                    "file",
+                    options=offered(camera_files(), "the input folder"),
+                    tooltip="A file of the input or output folder.",
+                ),
                 io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {TITLES}."),
                 io.Int.Input(
                     "frames",
@@ -126,7 +131,9 @@ class LoadCameraPath(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        if file is None:  # it comes by a link
+            return True
         try:
             readable_path(file, CAMERA_SUFFIXES)
         except ValueError as error:

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..mirage_core.codec import PATCHES, PatchCodec
 from .host.codec_vae import PatchCodecVAE, load_codec_vae
-from .host.folders import model_files, model_path
+from .host.model_files import check_model_file, model_path, offered_models
 from .types import SCENE
 
 CODECS = "vae"  # the host's model folder
@@ -48,12 +48,16 @@ class LoadPatchCodec(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=model_files(CODECS),
+                    options=offered_models(CODECS),
                     tooltip="In models/vae, or the one that comes with the pack. Other VAEs: the host's Load VAE.",
                 )
             ],
             outputs=[io.Vae.Output(tooltip="Goes into VAE Encode, VAE Decode, Lift Latents to 3D and Scene Walk.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        return check_model_file(CODECS, file)
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..mirage_core import LatentMemory, load_memory, save_memory
 from .host.folders import fingerprint, memory_files, new_path, readable_path, writes_metadata
+from .host.model_files import offered
 from .types import MEMORY, MemorySocket
 
 
@@ -50,14 +51,18 @@ class LoadLatentMemory(io.ComfyNode):
             search_aliases=["import memory", "mirage"],
             inputs=[
                 io.Combo.Input(
-                    "file", options=memory_files(), tooltip="A .safetensors file of the input or output folder."
+                    "file",
+                    options=offered(memory_files(), "the input folder"),
+                    tooltip="A .safetensors file of the input or output folder.",
                 )
             ],
             outputs=[MemorySocket.Output(display_name="memory")],
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: str | None) -> bool | str:
+        if file is None:  # it comes by a link
+            return True
         try:
             readable_path(file)
         except ValueError as error:

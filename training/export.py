@@ -1,4 +1,4 @@
-"""The files of a run, half as large, where the host looks for models: in the pack's own folder, or anywhere."""
+"""The files of a run, half as large, laid out as *Load Small Model* finds them: in ComfyUI's models folder, or ours."""
 
 from pathlib import Path
 
@@ -7,11 +7,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ..mirage_core import MirageError
+from ..nodes.host.model_files import small_model_files
 from .decoder import CODEC
 from .train import BRANCH, MODEL
 
-# the host's model folder, and the file's ending
-PLACES = {MODEL: ("diffusion_models", ""), BRANCH: ("model_patches", "_branch"), CODEC: ("vae", "_codec")}
 LICENCE = "Apache-2.0"
 
 
@@ -24,7 +23,7 @@ def export(folder: Path, models: Path, name: str) -> list[Path]:
         MirageError: model or decoder have not been trained.
     """
     written = []
-    for source, (place, ending) in PLACES.items():
+    for source, (place, file_name) in zip((MODEL, BRANCH, CODEC), small_model_files(name), strict=True):
         with safe_open(folder / source, "pt") as file:
             metadata = {**(file.metadata() or {}), "license": LICENCE}
             weights = {key: file.get_tensor(key) for key in file.keys()}
@@ -33,7 +32,7 @@ def export(folder: Path, models: Path, name: str) -> list[Path]:
             raise MirageError(f"export: {folder / source} must have been trained; its metadata says {steps} steps.")
         if source != CODEC:
             weights = {key: value.to(torch.float16) for key, value in weights.items()}
-        target = models / place / f"{name}{ending}.safetensors"
+        target = models / place / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, target, metadata=metadata)
         written.append(target)

@@ -1,4 +1,4 @@
-"""Where files may be: inside the host's input and output folders and its model folders, nowhere else."""
+"""Where files may be: inside the host's input and output folders, nowhere else."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from comfy.cli_args import args
 from ...mirage_core import MirageError
 
 SUFFIX = ".safetensors"
-SHIPPED = Path(__file__).parents[1] / "assets" / "models"  # a folder for each of the host's model folders
 CAMERA_SUFFIXES = (".json", ".txt", ".npz", ".bin")
 
 
@@ -83,18 +82,3 @@ def output_folder(name: str) -> Path:
 
 def writes_metadata() -> bool:
     return not args.disable_metadata
-
-
-def offer_shipped_models() -> None:
-    """Let the host's own loaders find the small model that comes with the pack."""
-    for folder in sorted(path for path in SHIPPED.glob("*") if path.is_dir()):
-        folder_paths.add_model_folder_path(folder.name, str(folder))
-
-
-def model_files(folder: str) -> list[str]:
-    """The files of one of the host's model folders."""
-    return folder_paths.get_filename_list(folder)
-
-
-def model_path(folder: str, name: str) -> str:
-    return folder_paths.get_full_path_or_raise(folder, name)

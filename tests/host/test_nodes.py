@@ -26,6 +26,7 @@ NODES = {
     "Mirage_WarpLatents": "Warp Latents to Camera",
     "Mirage_MemorySampler": "Memory-Conditioned Sampler",
     "Mirage_ApplyMemory": "Apply Memory to Model",
+    "Mirage_LoadSmallModel": "Load Small Model",
     "Mirage_LoadBranch": "Load Mirage Branch",
     "Mirage_LoadLora": "Load Mirage LoRA",
     "Mirage_NoText": "No Text",

@@ -1,4 +1,4 @@
-"""The small model that comes with the pack: found by the host's own loaders, and it remembers."""
+"""The small model that comes with the pack: found by a loader of the pack's own, and it remembers."""
 
 import json
 from pathlib import Path
@@ -41,14 +41,26 @@ def decibels(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(-10 * (one - other).square().mean().log10())
 
 
-def test_the_hosts_loaders_offer_it(server):
-    offered = server.object_info()
-    assert "mirage_rooms.safetensors" in offered["UNETLoader"]["input"]["required"]["unet_name"][0]
-    for node, file in (
-        ("Mirage_LoadBranch", "mirage_rooms_branch.safetensors"),
-        ("Mirage_LoadCodec", "mirage_rooms_codec.safetensors"),
-    ):
-        assert file in offered[node]["input"]["required"]["file"][1]["options"]
+def test_a_loader_of_the_pack_offers_it_and_comfyuis_own_do_not(server):
+    nodes = server.object_info()
+    assert nodes["Mirage_LoadSmallModel"]["input"]["required"]["name"][1]["options"][0] == "mirage_rooms"
+    assert nodes["Mirage_LoadSmallModel"]["output"] == ["MODEL", "MIRAGE_BRANCH", "VAE"]
+    lists = {node_id: json.dumps(node["input"]) for node_id, node in nodes.items() if not node_id.startswith("Mirage_")}
+    assert [node_id for node_id, text in lists.items() if "mirage_rooms" in text] == []
+
+
+@pytest.mark.parametrize("part", ["branch", "codec"])
+def test_a_workflow_of_the_first_release_finds_branch_and_codec(server, part):
+    node, file = {"branch": "Mirage_LoadBranch", "codec": "Mirage_LoadCodec"}[part], f"mirage_rooms_{part}.safetensors"
+    offered = server.object_info()[node]["input"]["required"]["file"][1]["options"]
+    assert offered[-1] == file  # behind the user's own
+    load = {"class_type": node, "inputs": {"file": file}}
+    outputs = server.run({"load": load, "show": {"class_type": "PreviewAny", "inputs": {"source": ["load", 0]}}})[
+        "outputs"
+    ]
+    assert {"branch": "Branch(mirage_rooms_branch.safetensors: 2 blocks", "codec": "PatchCodecVAE"}[part] in outputs[
+        "show"
+    ]["text"][0]
 
 
 def test_it_is_small_and_says_what_it_is():
