@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ PACK_NAME = "comfyui-latent-memory"
 BOOT_SECONDS = 120
 STOP_SECONDS = 20
 LOG_TAIL = 30  # lines of the server's log shown with an error
+PROGRESS_TEXT = 3  # first word of a binary message; others are previews
 
 
 class ComfyError(Exception):
@@ -97,7 +99,8 @@ class ComfyServer:
         Args:
             prompt: API format, node id -> `class_type`, `inputs`.
             workflow: the UI format it came from; the server writes it into the files it saves.
-            on_event: called with the name and the data of each websocket message about this prompt.
+            on_event: called with the name and the data of each websocket message about this prompt; what a node says of
+                its progress comes as `progress_text`.
             timeout: seconds.
 
         Raises:
@@ -182,8 +185,10 @@ class ComfyServer:
         """Pass events on until the prompt has ended; return the first that tells of a failure."""
         failure = None
         async for message in events:
+            if message.type == aiohttp.WSMsgType.BINARY and (text := _progress_text(message.data)) is not None:
+                on_event("progress_text", text)
             if message.type != aiohttp.WSMsgType.TEXT:
-                continue  # preview pictures
+                continue
             event, data = (parsed := json.loads(message.data))["type"], parsed["data"]
             if data.get("prompt_id") != prompt_id:
                 continue
@@ -212,6 +217,14 @@ def node_name(prompt: dict, node_id: str) -> str:
     node = prompt[node_id]
     title = node.get("_meta", {}).get("title")
     return f"node {node_id} {title!r} ({node['class_type']})" if title else f"node {node_id} ({node['class_type']})"
+
+
+def _progress_text(message: bytes) -> dict | None:
+    """Node and text of a binary message, where it is no preview picture."""
+    kind, length = struct.unpack_from(">II", message)
+    if kind != PROGRESS_TEXT:
+        return None
+    return {"node": message[8 : 8 + length].decode(), "text": message[8 + length :].decode()}
 
 
 def _accepted(status: int, text: str, prompt: dict) -> str:

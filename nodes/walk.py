@@ -116,11 +116,12 @@ class SceneWalk(io.ComfyNode):
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
         models.progress = progress
-        for chunk in plan[state.finished :]:
-            progress.chunk = chunk.number
-            state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
-            saved.save(state)
-        return _output(state, models, saved, expected)
+        with progress:
+            for chunk in plan[state.finished :]:
+                progress.chunk = chunk.number
+                state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
+                saved.save(state)
+            return _output(state, models, saved, expected)
 
 
 def _walk_inputs() -> list[io.Input]:

@@ -11,16 +11,26 @@ from torch import Tensor
 
 STAGES_BESIDE_STEPS = 2  # decoding with its depth, and writing: each counts like one step
 PREVIEW_PIXELS = 512
+NO_STAGE = " "  # the browser ignores an empty text
 
 
 class WalkProgress:
-    """Counts steps of all chunks, and raises the host's interrupt between them."""
+    """Counts steps of all chunks, and raises the host's interrupt between them.
+
+    Around a ``with`` block it takes the stage off the node at the end, however that comes.
+    """
 
     def __init__(self, model: ModelPatcher, chunks: int, done: int, steps: int, node_id: str | None):
         self.chunks, self.chunk, self.steps, self.node_id = chunks, done, steps, node_id
         self.each = steps + STAGES_BESIDE_STEPS
         self.bar = comfy.utils.ProgressBar(chunks * self.each)
         self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+
+    def __enter__(self) -> "WalkProgress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._say(NO_STAGE)
 
     def stage(self, name: str, after: int = 0, frame: Tensor | None = None) -> None:
         """Say what comes next, ``after`` units of this chunk are done.
@@ -29,10 +39,7 @@ class WalkProgress:
             frame: ``(H, W, 3)``, 0..1, the last finished picture.
         """
         comfy.model_management.throw_exception_if_processing_interrupted()
-        text = f"chunk {self.chunk + 1} of {self.chunks}: {name}"
-        server = getattr(PromptServer, "instance", None)  # there is none outside a server
-        if server is not None and self.node_id is not None:
-            server.send_progress_text(text, self.node_id)
+        self._say(f"chunk {self.chunk + 1} of {self.chunks}: {name}")
         preview = None
         if frame is not None:
             picture = Image.fromarray((frame * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
@@ -47,3 +54,8 @@ class WalkProgress:
             preview = self.previewer.decode_latent_to_preview_image("JPEG", x0[:, :, -1:])
         share = self.steps * (step + 1) // max(total, 1)
         self.bar.update_absolute(self.chunk * self.each + share, preview=preview)
+
+    def _say(self, text: str) -> None:
+        server = getattr(PromptServer, "instance", None)  # there is none outside a server
+        if server is not None and self.node_id is not None:
+            server.send_progress_text(text, self.node_id)

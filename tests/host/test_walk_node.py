@@ -2,7 +2,9 @@
 
 import shutil
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -44,6 +46,34 @@ def test_a_walk_reports_its_progress_over_all_chunks_and_is_remembered(server_mo
     again, outputs = keep(server_models, walk(save_as="walks/other"), "again", latent=["walk", 0])
     assert torch.equal(again["samples"], made["samples"])
     assert (server_models.base / "output" / "walks" / "server").is_dir()
+
+
+def interrupt(server):
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    direct.open(urllib.request.Request(server.url + "/interrupt", data=b"{}"), timeout=60).close()
+
+
+@pytest.mark.parametrize(
+    "end, reason",
+    [("success", None), ("error", "ValueError: blind"), ("interrupt", r"\(Mirage_SceneWalk\) was interrupted")],
+)
+def test_no_stage_stays_on_the_node_when_the_walk_has_ended(server_models: ComfyServer, end, reason):
+    said = []
+
+    def watch(event, data):
+        if event == "progress_text" and data["node"] == "walk":
+            said.append(data["text"])
+            if end == "interrupt" and len(said) == 2:
+                interrupt(server_models)
+
+    prompt = walk(save_as="", seed=100)
+    prompt["moge"]["inputs"]["blind"] = end == "error"
+    with pytest.raises(ComfyError, match=reason) if reason else nullcontext():
+        server_models.run(prompt, on_event=watch)
+    stages = [text for text in said if text.strip()]
+    assert stages[0] == "chunk 1 of 3: sampling"
+    assert any("decoding the whole walk" in stage for stage in stages) == (end == "success")
+    assert said == [*stages, " "]  # the page of the browser ignores an empty text
 
 
 def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):

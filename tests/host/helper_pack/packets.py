@@ -73,6 +73,13 @@ class WallModel:
         return {"depth": torch.where(mask, depth, torch.inf), "mask": mask, "intrinsics": K.repeat(len(images), 1, 1)}
 
 
+class BlindModel:
+    """In the place of the host's MoGe model: it fails."""
+
+    def infer(self, images, **settings):
+        raise ValueError("blind")
+
+
 class MogeModel(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -80,12 +87,13 @@ class MogeModel(io.ComfyNode):
             node_id="MirageTest_MogeModel",
             category="test",
             is_dev_only=True,
+            inputs=[io.Boolean.Input("blind", default=False, optional=True)],
             outputs=[io.Custom("MOGE_MODEL").Output()],
         )
 
     @classmethod
-    def execute(cls):
-        return io.NodeOutput(WallModel())
+    def execute(cls, blind=False):
+        return io.NodeOutput(BlindModel() if blind else WallModel())
 
 
 class MogeOfGeometry(io.ComfyNode):
