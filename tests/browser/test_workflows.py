@@ -1,6 +1,7 @@
 """Every workflow in the real front-end, as an artist opens it."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,72 @@ def test_a_workflow_opens_complete_and_as_it_was_saved(page, file):
     for node in workflow["nodes"]:
         kept = node.get("widgets_values") or []
         assert (loaded[node["id"]] or [])[: len(kept)] == kept, f"node {node['id']} ({node['type']})"
+    assert_apart(page, workflow)
+
+
+def assert_apart(page, workflow):
+    """No node lies on another one or outside its group, as they are on the page now."""
+    boxes = drawn(page)
+    close = [pair for pair in combinations(boxes, 2) if overlap(boxes[pair[0]], boxes[pair[1]])]
+    assert close == []
+    frames = [(x, y, x + width, y + height) for x, y, width, height in (one["bounding"] for one in workflow["groups"])]
+    notes = [str(node["id"]) for node in workflow["nodes"] if "Note" in node["type"]]
+    assert [node for node in boxes if node not in notes and not any(inside(boxes[node], one) for one in frames)] == []
+    assert [node for node in notes if any(overlap(boxes[node], one) for one in frames)] == []
+
+
+def drawn(page):
+    """Left, top, right, bottom of every node, which may be larger on the page than in the file."""
+    return page.js("""return Object.fromEntries(app.graph.nodes.map((node) => {
+        const [x, y, width, height] = node.boundingRect;
+        const shown = document.querySelector(`[data-node-id="${node.id}"]`);
+        return [node.id, [x, y, x + (shown?.offsetWidth ?? width), y + (shown?.offsetHeight ?? height)]];
+    }))""")
+
+
+def overlap(one, other):
+    return all(min(one[axis + 2], other[axis + 2]) > max(one[axis], other[axis]) for axis in (0, 1))
+
+
+def inside(inner, outer):
+    return all(outer[axis] <= inner[axis] and inner[axis + 2] <= outer[axis + 2] for axis in (0, 1))
+
+
+def test_what_is_missing_can_be_downloaded_from_the_page(page):
+    """There are no weights on this server."""
+    page.load(json.loads((ROOT / "workflows" / "walk_with_moge.json").read_text()), "walk_with_moge")
+    missing = page.js("return store('missingModel').missingModelCandidates.map(({name, url}) => [name, url ?? null])")
+    assert len(missing) == 2 and all(url and url.endswith(f"/{name}") for name, url in missing)
+
+
+def test_no_loader_says_undefined(page):
+    """There are no files either."""
+    page.load({"nodes": [], "links": [], "version": 0.4}, "loaders")
+    texts = page.js("""const found = [];
+        for (const id of Object.keys(LiteGraph.registered_node_types).filter((one) => one.startsWith('Mirage_'))) {
+            const node = LiteGraph.createNode(id);
+            app.graph.add(node);
+            for (const widget of node.widgets ?? [])
+                if (widget.type === 'combo') found.push([`${id}.${widget.name}`, widget.value ?? null]);
+        }
+        return found;""")
+    assert len(texts) > 20 and [name for name, value in texts if not value] == []
+    shown = dict(texts)
+    assert shown["Mirage_LoadLora.file"] == "none: put one into models/loras"
+    assert shown["Mirage_LoadSmallModel.name"] == "mirage_rooms"
 
 
 def test_the_first_walk_runs_from_the_page(page):
-    page.load(json.loads((ROOT / "workflows" / "first_walk.json").read_text()), "first_walk")
+    workflow = json.loads((ROOT / "workflows" / "first_walk.json").read_text())
+    page.load(workflow, "first_walk")
     outputs = page.run()["outputs"]
     assert any(output.get("animated") == [True] for output in outputs.values())
+    said = page.js("""return app.graph.nodes.find((node) => node.comfyClass === 'Mirage_SceneWalk')
+        .widgets.filter((widget) => widget.type === 'progressText').map((widget) => widget.value.trim());""")
+    assert said == [""]  # it has said its stages, and says none any more
     page.show()
     page.shot("first_walk_done")
+    assert_apart(page, workflow)  # with the video, the pictures and the stage
 
 
 def test_every_template_is_offered_with_a_picture(page):
