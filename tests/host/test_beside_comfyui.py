@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import pytest
 from comfy_server import PACK_NAME, ComfyError, ComfyServer
@@ -158,3 +158,24 @@ def test_a_small_model_of_ones_own_is_offered_once_it_is_complete_and_loads(serv
     show = {"class_type": "PreviewAny", "inputs": {"source": ["load", 1]}}
     text = servers[1].run({"load": load, "show": show})["outputs"]["show"]["text"][0]
     assert text.startswith("Branch(mine_branch.safetensors: 2 blocks")
+
+
+@pytest.mark.parametrize(
+    ("node", "name", "value", "reason"),
+    [
+        ("LoadSmallModel", "name", "mirage_rooms", None),
+        ("LoadBranch", "file", "mirage_rooms_branch.safetensors", None),
+        ("LoadCodec", "file", "gone.safetensors", r"file: must lie in models/vae; 'gone\.safetensors' does not"),
+        ("LoadLatentMemory", "file", "gone.safetensors", r"'gone\.safetensors' is not there"),
+    ],
+)
+def test_a_name_that_comes_by_a_link_is_checked_when_it_is_there(servers, node, name, value, reason):
+    text = {"class_type": "PrimitiveString", "inputs": {"value": value}}
+    switch = {
+        "class_type": "ComfySwitchNode",
+        "inputs": {"switch": True, "on_true": ["text", 0], "on_false": ["text", 0]},
+    }
+    load = {"class_type": f"Mirage_{node}", "inputs": {name: ["switch", 0]}}
+    show = {"class_type": "PreviewAny", "inputs": {"source": ["load", 0]}}
+    with pytest.raises(ComfyError, match=rf"failed(?s:.*){reason}") if reason else nullcontext():
+        servers[1].run({"text": text, "switch": switch, "load": load, "show": show})
