@@ -79,6 +79,8 @@ def test_no_loader_says_undefined(page):
 
 def test_the_first_walk_runs_from_the_page(page):
     workflow = json.loads((ROOT / "workflows" / "first_walk.json").read_text())
+    (walk,) = (node for node in workflow["nodes"] if node["type"] == "Mirage_SceneWalk")
+    walk["widgets_values"][2] += page.vue  # another seed: both pages have one server, which would not walk twice
     page.load(workflow, "first_walk")
     outputs = page.run()["outputs"]
     assert any(output.get("animated") == [True] for output in outputs.values())
