@@ -15,6 +15,8 @@ import plots
 import tables
 from common import ROOT, Asked, machine
 
+from mirage_core.files import write_text
+
 PARTS = ("readout", "conditioning", "end_to_end", "references", "quality", "growth")
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -45,11 +47,11 @@ def main() -> None:
         took = round(time.perf_counter() - start, 1)
         command = f"python benchmarks/run.py --device {given.device} --only {name}{' --quick' * given.quick}"
         result[name] = {"machine": about, "command": command, "took_s": took, **made}
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_text(path, json.dumps(result, indent=1) + "\n")
     for figure in plots.draw(result, folder, label):
         print(f"bench: {figure.relative_to(ROOT)}")
     text = tables.markdown(result)
-    path.with_suffix(".md").write_text(text)
+    write_text(path.with_suffix(".md"), text)
     print(text)
     if not (given.quick or given.no_readme):
         into_readme(text)
@@ -64,7 +66,7 @@ def into_readme(text: str) -> None:
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    write_text(readme, f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
 if __name__ == "__main__":

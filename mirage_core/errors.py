@@ -3,7 +3,9 @@
 A message reads ``who: what must hold; what came. What to do.``
 """
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import torch
@@ -12,6 +14,22 @@ from torch import Tensor
 
 class MirageError(ValueError):
     """An input cannot be used; the message names it, what arrived and what is expected."""
+
+
+# what Python raises on numbers, texts and structures that a damaged file holds
+DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError)
+DAMAGED = (*DAMAGED, ValueError, struct.error)
+
+
+@contextmanager
+def damage_refused(who: str, what: str) -> Iterator[None]:
+    """Raise MirageError, ``who: must be what; came``, for whatever a damaged file makes Python raise in this block."""
+    try:
+        yield
+    except MirageError:
+        raise
+    except DAMAGED as error:
+        raise MirageError(f"{who}: must be {what}; {type(error).__name__}: {error}.") from error
 
 
 def describe(value: object) -> str:

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .cameras import Cameras
-from .errors import MirageError, check_shape, describe
+from .errors import MirageError, check_shape, damage_refused, describe
+from .files import whole_file
 from .keyframes import Keyframes
 from .memory import LatentMemory, LatentSpec
 from .points import PointBlock
@@ -61,12 +62,8 @@ def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def write_file(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
     """Write a .safetensors file that appears under its name only when it is complete."""
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole_file(path) as partial:
         save_file(tensors, partial, metadata=header)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_memory(path: str | Path) -> LatentMemory:
@@ -95,15 +92,16 @@ def read_file(who: str, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """
     if not path.is_file():
         raise MirageError(f"{who}: path must be a file; {str(path)!r} is not there.")
-    with path.open("rb") as file:
-        magic = file.read(2)
-    if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
-        raise MirageError(f"{who}: {path.name} must be a .safetensors file; it is a pickle, which is never loaded.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
-        raise MirageError(f"{who}: {path.name} must be a whole .safetensors file; {error}.") from error
+    with damage_refused(f"{who}: {path.name}", "a whole .safetensors file"):
+        with path.open("rb") as file:
+            magic = file.read(2)
+        if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
+            raise MirageError(f"{who}: {path.name} must be a .safetensors file; it is a pickle, which is never loaded.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+        except SafetensorError as error:
+            raise MirageError(f"{who}: {path.name} must be a whole .safetensors file; {error}.") from error
 
 
 def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
@@ -148,7 +146,7 @@ def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Ten
     Raises:
         MirageError: a part is missing, or the parts do not fit together.
     """
-    try:
+    with damage_refused(f"{who}: {name}", "a consistent memory"):
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
         keyframes = Keyframes()
@@ -156,8 +154,6 @@ def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Ten
             cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
             keyframes = Keyframes(cameras, tuple(tensors["keyframe.frame"].tolist()))
         return LatentMemory(spec, tuple(blocks), keyframes, header.get("store", ""))
-    except (KeyError, TypeError, json.JSONDecodeError, ValueError) as error:
-        raise MirageError(f"{who}: {name} must hold a consistent memory; {error}.") from error
 
 
 def _unpacked_block(name: str, tensors: dict[str, Tensor]) -> PointBlock:

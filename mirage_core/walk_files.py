@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from .errors import MirageError
+from .errors import MirageError, damage_refused
 from .storage import check_version, packed, read_file, unpacked, write_file
 from .update import ViewReport
 from .walk import ChunkReport, WalkState
@@ -94,8 +94,9 @@ def load_chunks(
     for number in range(min(most, saved_chunks(folder))):
         path = chunk_path(folder, number)
         header, tensors = read_file("walk", path)
-        _check(path.name, header, settings, own[number] if number < len(own) else None)
-        state = _extended(state, path.name, header, tensors)
+        with damage_refused(f"walk: {path.name}", "a whole chunk of a walk"):
+            _check(path.name, header, settings, own[number] if number < len(own) else None)
+            state = _extended(state, path.name, header, tensors)
     return state
 
 

@@ -30,6 +30,7 @@ from torch.nn.functional import interpolate
 from ..mirage_core import Cameras, MirageError
 from ..mirage_core.camera_files import read_cameras
 from ..mirage_core.errors import check_number
+from ..mirage_core.files import natural
 
 log = logging.getLogger(__name__)
 
@@ -107,17 +108,17 @@ def clip_folders(root: Path, frames: int, depth_scale: float = MILLIMETRES) -> l
     check_number("clips", "depth_scale", depth_scale, above=0.0)
     found = [_folder(file, "published", None, depth_scale) for file in root.rglob(GEOMETRY)]
     for depth in (path for path in root.rglob(DEPTH) if path.is_dir() and not (path.parent / GEOMETRY).is_file()):
-        files = sorted(depth.parent.glob(CAMERAS))
+        files = list(depth.parent.glob(CAMERAS))
         if len(files) != 1:
             raise MirageError(f"{depth.parent.name}: must hold one file {CAMERAS}; it holds {len(files)}.")
         found.append(_folder(files[0], "auto", _pictures(depth), depth_scale))
-    found = sorted((folder for folder in found if len(folder.frames) >= frames), key=lambda folder: folder.path)
+    found = [folder for folder in found if len(folder.frames) >= frames]
     if not found:
         raise MirageError(
             f"{root}: must hold folders with {FRAMES} and {GEOMETRY}, or {FRAMES}, {DEPTH} and {CAMERAS}, of at least "
             f"{frames} frames; there is none."
         )
-    return found
+    return sorted(found, key=lambda folder: natural(folder.path))
 
 
 def _folder(file: Path, kind: str, depths: tuple[Path, ...] | None, depth_scale: float) -> ClipFolder:
@@ -134,4 +135,4 @@ def _folder(file: Path, kind: str, depths: tuple[Path, ...] | None, depth_scale:
 
 
 def _pictures(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES))
+    return tuple(sorted((path for path in folder.glob("*") if path.suffix.lower() in PICTURES), key=natural))

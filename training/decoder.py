@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from comfy.latent_formats import Wan22
 from einops import rearrange
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.optim import AdamW
 
 from ..mirage_core.learned_codec import LearnedCodec, load_codec
+from ..mirage_core.storage import write_file
 from .fit import Fit, fit
 from .samples import Statistics, encoded, walk_in_a_room
 
@@ -48,10 +48,9 @@ def new_codec(statistics: Statistics) -> LearnedCodec:
 
 
 def save_codec(codec: nn.Module, steps: int, folder: Path) -> None:
-    """Write ``CODEC``; replaced at once, as nothing else holds the statistics."""
+    """Write ``CODEC``."""
     weights = {key: value.detach().cpu().contiguous() for key, value in codec.state_dict().items()}
-    save_file(weights, folder / f"{CODEC}.part", metadata={"steps": f"{steps}"})
-    (folder / f"{CODEC}.part").replace(folder / CODEC)
+    write_file(folder / CODEC, weights, {"steps": f"{steps}"})
 
 
 def statistics_of(codec: LearnedCodec) -> Statistics:

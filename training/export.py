@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from ..mirage_core import MirageError
+from ..mirage_core.storage import write_file
 from ..nodes.host.model_files import small_model_files
 from .decoder import CODEC
 from .train import BRANCH, MODEL
@@ -34,6 +34,6 @@ def export(folder: Path, models: Path, name: str) -> list[Path]:
             weights = {key: value.to(torch.float16) for key, value in weights.items()}
         target = models / place / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, target, metadata=metadata)
+        write_file(target, weights, metadata)
         written.append(target)
     return written

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
+from ..mirage_core.files import whole_file
 from .network import training_mode
 
 SAVE_SECONDS = 240
@@ -101,7 +102,6 @@ def _resumed(file: Path, parts: dict, device: torch.device) -> int:
 
 
 def _save(folder: Path, parts: dict, step: int) -> None:
-    """Replaced at once: a run that is cut off meanwhile keeps the one before."""
     state = {"step": step} | {name: part.state_dict() for name, part in parts.items()}
-    torch.save(state, folder / f"{STATE}.part")
-    (folder / f"{STATE}.part").replace(folder / STATE)
+    with whole_file(folder / STATE) as partial:
+        torch.save(state, partial)

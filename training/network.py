@@ -19,10 +19,10 @@ import torch
 from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from einops import rearrange
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..mirage_core.learned_codec import LEARNED_CODEC
+from ..mirage_core.storage import write_file
 from ..nodes.host.branch import attach_branch
 from ..nodes.host.branch_file import LATENTS, Branch, load_branch
 from ..nodes.host.modes import branch_score
@@ -150,7 +150,7 @@ def save_network(
     """Write model and branch as files that *Load Diffusion Model* and *Load Mirage Branch* read."""
     for file, module in zip((model_file, branch_file), modules, strict=True):
         weights = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-        save_file(weights, file, metadata=about)
+        write_file(file, weights, about)
 
 
 def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Path) -> None:
@@ -171,8 +171,8 @@ def write_new_network(shape: Shape, seed: int, model_file: Path, branch_file: Pa
     weights = {key: _begun(key, value) for key, value in model.state_dict().items()}
     branch = new_branch(weights, shape.branch_blocks)
     _copying(weights, branch)
-    save_file(weights, model_file, metadata=shape.metadata)
-    save_file(branch, branch_file, metadata=shape.metadata)
+    write_file(model_file, weights, shape.metadata)
+    write_file(branch_file, branch, shape.metadata)
 
 
 def new_branch(weights: dict[str, Tensor], branch_blocks: int) -> dict[str, Tensor]:

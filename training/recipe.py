@@ -14,13 +14,14 @@ import comfy.sd
 import comfy.utils
 import torch
 from einops import rearrange
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.optim import AdamW
 from torch.utils.checkpoint import checkpoint
 
 from ..mirage_core import LatentMemory, MirageError
+from ..mirage_core.storage import write_file
 from ..nodes.host.formats import spec_of
 from .clips import MILLIMETRES, ClipFolder, clip_folders
 from .fit import Fit, fit
@@ -69,13 +70,13 @@ def train_branch(recipe: Recipe, folder: Path, seconds: float = math.inf) -> boo
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / BRANCH).is_file():
         torch.manual_seed(recipe.seed)
-        save_file(new_branch(load_file(recipe.model), recipe.branch_blocks), folder / BRANCH)
+        write_file(folder / BRANCH, new_branch(load_file(recipe.model), recipe.branch_blocks), {})
     network = _network(recipe, folder / BRANCH)
     trained = network.branch.network.requires_grad_(True).train()
 
     def save(averaged: nn.Module, step: int) -> None:
         weights = {key: value.detach().cpu().contiguous() for key, value in averaged.state_dict().items()}
-        save_file(weights, folder / BRANCH, metadata={"steps": f"{step}", "stage": "1"})
+        write_file(folder / BRANCH, weights, {"steps": f"{step}", "stage": "1"})
 
     return _fit(recipe, network, trained, save, folder, seconds)
 
@@ -88,9 +89,7 @@ def train_lora(recipe: Recipe, branch: Path, folder: Path, seconds: float = math
     trained = LoraLayers(network.modules[0], recipe.rank)
 
     def save(averaged: nn.Module, step: int) -> None:
-        save_file(
-            averaged.weights(), folder / LORA, metadata={"steps": f"{step}", "stage": "2", "rank": f"{recipe.rank}"}
-        )
+        write_file(folder / LORA, averaged.weights(), {"steps": f"{step}", "stage": "2", "rank": f"{recipe.rank}"})
 
     return _fit(recipe, network, trained, save, folder, seconds)
 

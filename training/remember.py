@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..mirage_core import Cameras, LatentMemory, Readout, splat
+from ..mirage_core.files import whole_file, write_text
 from ..mirage_core.learned_codec import load_codec
 from ..mirage_core.metrics import loop_closure
 from ..mirage_core.update import Estimate
@@ -103,7 +104,8 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
                 along[way].append(held.along_the_way(made[way].frames))
             along[SPLAT].append(held.along_the_way(made[WAYS[0]].splat))
             if seed == 0:
-                held.sheet(made).save(out / f"walk_{n:02}.png")
+                with whole_file(out / f"walk_{n:02}.png") as file:
+                    held.sheet(made).save(file, format="PNG")
     report = {
         "folder": folder.name,
         "rooms": rooms,
@@ -113,8 +115,9 @@ def evaluate(folder: Path, size: str, rooms: int, seeds: int, out: Path, device:
         # the first frame is given: its decibels are the codec's
         "along the way": {way: _column_means(rows) for way, rows in along.items()},
     }
-    _curve(report["along the way"]).savefig(out / "along_the_way.png", dpi=110)
-    (out / "remember.json").write_text(json.dumps(report, indent=1) + "\n")
+    with whole_file(out / "along_the_way.png") as file:
+        _curve(report["along the way"]).savefig(file, format="png", dpi=110)
+    write_text(out / "remember.json", json.dumps(report, indent=1) + "\n")
     return report
 
 

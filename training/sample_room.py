@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..mirage_core.files import whole_file, write_text
 from .rooms import make_room
 from .samples import HELD_OUT
 from .walks import make_walk
@@ -34,7 +35,11 @@ def write_sample_room(folder: Path) -> None:
         raise ValueError(
             f"sample_room: depth must stay below {MOST / DEPTH_SCALE:.1f} m; got {float(depth.max()):.1f}."
         )
-    Image.fromarray((picture.numpy() * 255).round().astype(np.uint8)).save(folder / PICTURE, optimize=True)
-    Image.fromarray((depth.numpy() * DEPTH_SCALE).round().astype(np.uint16)).save(folder / DEPTH, optimize=True)
+    for name, values in (
+        (PICTURE, (picture.numpy() * 255).round().astype(np.uint8)),
+        (DEPTH, (depth.numpy() * DEPTH_SCALE).round().astype(np.uint16)),
+    ):
+        with whole_file(folder / name) as partial:
+            Image.fromarray(values).save(partial, format="PNG", optimize=True)
     frame = {"image": PICTURE, "depth": DEPTH, "depth_scale": DEPTH_SCALE, "K": K.tolist()}
-    (folder / "scene.json").write_text(json.dumps({"seed": SEED, "frames": [frame]}, indent=1) + "\n")
+    write_text(folder / "scene.json", json.dumps({"seed": SEED, "frames": [frame]}, indent=1) + "\n")

@@ -3,6 +3,7 @@
 Layout from COLMAP's documentation of its output format. OpenCV axes, pixel centres at 0.5. Images are ordered by name.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
+from ..files import natural, whole_file, write_text
 from .parsed import (
     Parsed,
     ReadOptions,
     Written,
     intrinsics,
+    left_out,
     matrix_to_quaternion,
     normalised,
     numbers,
@@ -26,27 +29,44 @@ from .parsed import (
 
 TITLE = "COLMAP model"
 SUFFIX = ""  # a folder
-MODELS = {  # id: (name, parameters, of these the focal lengths and the centre)
+OPTIONS = ("image_size", "invert", "transpose", "flip", "xyzw")
+MODELS = {  # id: (name, parameters, of these the focal lengths and the centre; None = its pictures are not perspective)
     0: ("SIMPLE_PINHOLE", 3, (0, 0, 1, 2)),
     1: ("PINHOLE", 4, (0, 1, 2, 3)),
     2: ("SIMPLE_RADIAL", 4, (0, 0, 1, 2)),
     3: ("RADIAL", 5, (0, 0, 1, 2)),
     4: ("OPENCV", 8, (0, 1, 2, 3)),
-    5: ("OPENCV_FISHEYE", 8, (0, 1, 2, 3)),
+    5: ("OPENCV_FISHEYE", 8, None),
     6: ("FULL_OPENCV", 12, (0, 1, 2, 3)),
-    8: ("SIMPLE_RADIAL_FISHEYE", 4, (0, 0, 1, 2)),
-    9: ("RADIAL_FISHEYE", 5, (0, 0, 1, 2)),
+    7: ("FOV", 5, None),
+    8: ("SIMPLE_RADIAL_FISHEYE", 4, None),
+    9: ("RADIAL_FISHEYE", 5, None),
+    10: ("THIN_PRISM_FISHEYE", 12, None),
+    11: ("RAD_TAN_THIN_PRISM_FISHEYE", 16, None),
 }
-PINHOLES = (0, 1)
+PERSPECTIVE = [name for name, _, places in MODELS.values() if places]
 IDS = {name: number for number, (name, _, _) in MODELS.items()}
+NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
+WHOLE = re.compile(r"-?[0-9]+")
 Camera = tuple[int, int, int, list[float]]  # model, width, height, parameters
 Image = tuple[str, int, list[float]]  # name, camera, quaternion and translation
 
 
-def fits(path: Path) -> bool:
+def fits(path: Path, text: str) -> bool:
+    return is_model(path)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a folder, or the folder of a file with a name of COLMAP's, holds a model."""
     folder = _folder(path)
     named = path.is_dir() or path.stem in ("cameras", "images", "points3D")
     return named and any((folder / f"images{kind}").is_file() for kind in (".txt", ".bin"))
+
+
+def parts(path: Path) -> list[Path]:
+    """The files that a model's cameras may be read from, of those that are there."""
+    files = [_folder(path) / f"{name}{kind}" for name in ("cameras", "images") for kind in (".bin", ".txt")]
+    return [file for file in files if file.is_file()]
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
@@ -58,7 +78,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
             raise MirageError(f"{folder.name}: a COLMAP model must hold {name}{kind}; it is not there.")
     try:
         cameras = _binary_cameras(folder / "cameras.bin") if binary else _text_cameras(folder / "cameras.txt")
-        images = sorted((_binary_images if binary else _text_images)(folder / f"images{kind}"))
+        images = list((_binary_images if binary else _text_images)(folder / f"images{kind}"))
     except (struct.error, OverflowError) as error:
         raise MirageError(f"{folder.name}: the binary files end too early; {error}.") from error
     if not images:
@@ -66,43 +86,51 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     unknown = sorted({camera for _, camera, _ in images} - set(cameras))
     if unknown:
         raise MirageError(f"{folder.name}: images use camera {unknown[0]}, which cameras{kind} does not hold.")
+    images.sort(key=lambda image: natural(image[0]))
     used = [cameras[camera] for _, camera, _ in images]
     values = np.array([values for _, _, values in images])
     rotations, warnings = rotations_of(values[:, :4], options, True, folder.name)
     matrices = pose(rotations, values[:, 4:])
     notes = ["world2cam as quaternion (w first) and translation, OpenCV axes", "units of a reconstruction"]
-    bent = sorted({MODELS[model][0] for model, _, _, _ in used if model not in PINHOLES})
+    bent = sorted({MODELS[model][0] for model, _, _, values in used if _is_bent(model, values)})
     if bent:
-        notes.append(f"lens distortion ({', '.join(bent)}) is left out")
+        warnings = [*warnings, left_out(", ".join(bent))]
     K = np.stack([_normalised(camera, options.image_size) for camera in used])
     size = options.image_size or (used[0][2], used[0][1])
     return Parsed(oriented(matrices, options, True, folder.name), K, notes, size, warnings=warnings)
 
 
 def write(path: Path, written: Written, binary: bool = False) -> None:
-    """Write ``cameras``, ``images`` and an empty ``points3D`` into a folder."""
+    """Write ``cameras``, ``images`` and an empty ``points3D`` into a folder, in place of a model that it holds.
+
+    ``images`` goes first and comes last: without it a folder is no model, so that none is seen that is half written.
+    """
     path.mkdir(parents=True, exist_ok=True)
-    H, W = written.image_size
-    K = written.K_pixels
-    cameras = [(n + 1, 1, W, H, [k[0, 0], k[1, 1], k[0, 2], k[1, 2]]) for n, k in enumerate(K)]
-    world2cam = written.world2cam
+    for name in ("images", "cameras", "points3D"):
+        for kind in (".bin", ".txt"):
+            (path / f"{name}{kind}").unlink(missing_ok=True)
+    world2cam, (H, W) = written.world2cam, written.image_size
+    cameras = [(n + 1, W, H, [k[0, 0], k[1, 1], k[0, 2], k[1, 2]]) for n, k in enumerate(written.K_pixels)]
     values = np.concatenate([matrix_to_quaternion(world2cam[:, :3, :3]), world2cam[:, :3, 3]], axis=1)
-    poses = [(n + 1, one) for n, one in enumerate(values)]
-    if binary:
-        packed = [struct.pack("<iiQQ4d", n, model, w, h, *values) for n, model, w, h, values in cameras]
-        (path / "cameras.bin").write_bytes(struct.pack("<Q", len(cameras)) + b"".join(packed))
-        packed = [
-            struct.pack("<i7di", n, *values, n) + f"{n:05d}.png\0".encode() + struct.pack("<Q", 0)
-            for n, values in poses
-        ]
-        (path / "images.bin").write_bytes(struct.pack("<Q", len(poses)) + b"".join(packed))
-        (path / "points3D.bin").write_bytes(struct.pack("<Q", 0))
-        return
-    lines = [f"{n} PINHOLE {w} {h} " + " ".join(map(repr, map(float, values))) for n, _, w, h, values in cameras]
-    (path / "cameras.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    lines = [f"{n} " + " ".join(map(repr, map(float, values))) + f" {n} {n:05d}.png\n" for n, values in poses]
-    (path / "images.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (path / "points3D.txt").write_text("# no points\n", encoding="utf-8")
+    (_write_binary if binary else _write_text)(path, cameras, list(enumerate(values.tolist(), start=1)))
+
+
+def _write_binary(path: Path, cameras: list[tuple], poses: list[tuple]) -> None:
+    pinholes = [struct.pack("<iiQQ4d", n, IDS["PINHOLE"], w, h, *values) for n, w, h, values in cameras]
+    images = [
+        struct.pack("<i7di", n, *values, n) + f"{n:05d}.png\0".encode() + struct.pack("<Q", 0) for n, values in poses
+    ]
+    for name, rows in (("points3D", []), ("cameras", pinholes), ("images", images)):
+        with whole_file(path / f"{name}.bin") as partial:
+            partial.write_bytes(struct.pack("<Q", len(rows)) + b"".join(rows))
+
+
+def _write_text(path: Path, cameras: list[tuple], poses: list[tuple]) -> None:
+    write_text(path / "points3D.txt", "# no points\n")
+    lines = [f"{n} PINHOLE {w} {h} " + " ".join(map(repr, map(float, values))) for n, w, h, values in cameras]
+    write_text(path / "cameras.txt", "\n".join(lines) + "\n")
+    lines = [f"{n} " + " ".join(map(repr, values)) + f" {n} {n:05d}.png\n" for n, values in poses]
+    write_text(path / "images.txt", "\n".join(lines) + "\n")
 
 
 def _folder(path: Path) -> Path:
@@ -111,43 +139,71 @@ def _folder(path: Path) -> Path:
 
 def _normalised(camera: Camera, size: tuple[int, int] | None) -> np.ndarray:
     model, width, height, values = camera
-    return normalised(intrinsics(*(values[place] for place in MODELS[model][2])), size or (height, width))
+    name, _, places = MODELS[model]
+    if places is None:
+        raise _not_perspective("cameras", name)
+    return normalised(intrinsics(*(values[place] for place in places)), size or (height, width))
 
 
-def _model(number: int, name: str) -> tuple[str, int, tuple[int, ...]]:
+def _is_bent(model: int, values: list[float]) -> bool:
+    _, count, places = MODELS[model]
+    return places is not None and any(values[max(places) + 1 : count])
+
+
+def _not_perspective(where: str, model: str) -> MirageError:
+    return MirageError(
+        f"{where}: a COLMAP camera must be of a perspective model, {', '.join(PERSPECTIVE)}; got {model}. Undistort "
+        "the images (colmap image_undistorter) and read the model that this writes."
+    )
+
+
+def _parameters(number: int, where: str) -> int:
     if number not in MODELS:
-        raise MirageError(f"{name}: camera model must be one of {', '.join(IDS)}; got number {number}.")
-    return MODELS[number]
+        raise _not_perspective(where, f"number {number}")
+    return MODELS[number][1]
 
 
 def _text_cameras(path: Path) -> dict[int, Camera]:
     cameras = {}
     for line in _rows(path):
         words = line.split()
-        if len(words) < 5 or words[1] not in IDS:
+        if len(words) < 5:
             raise MirageError(f"{path.name}: a camera is ID MODEL WIDTH HEIGHT and parameters; got {line[:60]!r}.")
-        model = IDS[words[1]]
         where = f"{path.name}, camera {words[0]}"
+        if words[1] not in IDS:
+            raise _not_perspective(where, words[1])
+        model = IDS[words[1]]
         number, width, height = numbers(" ".join((words[0], *words[2:4])), 3, where)
         cameras[int(number)] = (model, int(width), int(height), numbers(" ".join(words[4:]), MODELS[model][1], where))
     return cameras
 
 
 def _text_images(path: Path) -> Iterator[Image]:
-    """Every image is a line of ten words and a line of 2D points, which may be empty."""
-    lines = [line for line in read_text(path).splitlines() if not line.startswith("#")]
-    for number, line in enumerate(lines):
+    """Every image is a line of ten words, behind which a line of 2D points may stand."""
+    may_be_points = False
+    for line in _rows(path):
         words = line.split()
-        if number % 2 == 1 or (not words and number == len(lines) - 1):
+        if may_be_points and _are_points(words):
+            may_be_points = False
             continue
         if len(words) < 10:
             raise MirageError(f"{path.name}: an image is ID, 7 numbers, CAMERA_ID and NAME; got {line[:60]!r}.")
         where = f"{path.name}, image {words[0]}"
         yield " ".join(words[9:]), int(numbers(words[8], 1, where)[0]), numbers(" ".join(words[1:8]), 7, where)
+        may_be_points = True
+
+
+def _are_points(words: list[str]) -> bool:
+    """Whether a line is X, Y and the number of a 3D point, any times."""
+    return (
+        len(words) % 3 == 0
+        and all(WHOLE.fullmatch(word) for word in words[2::3])
+        and all(NUMBER.fullmatch(word) for word in words)
+    )
 
 
 def _rows(path: Path) -> list[str]:
-    return [line for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
+    return [line for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _binary_cameras(path: Path) -> dict[int, Camera]:
@@ -155,7 +211,7 @@ def _binary_cameras(path: Path) -> dict[int, Camera]:
     (count,), at = struct.unpack_from("<Q", data), 8
     for _ in range(count):
         number, model, width, height = struct.unpack_from("<iiQQ", data, at)
-        parameters = _model(model, path.name)[1]
+        parameters = _parameters(model, path.name)
         cameras[number] = (model, width, height, list(struct.unpack_from(f"<{parameters}d", data, at + 24)))
         at += 24 + 8 * parameters
     return cameras

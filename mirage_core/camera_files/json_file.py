@@ -1,4 +1,4 @@
-"""Reading JSON with errors that name the file and what is missing."""
+"""Reading JSON with errors that name the file and what is missing, and refusing cameras that are no pinholes."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,26 @@ from pathlib import Path
 from ..errors import MirageError, describe
 from .parsed import read_text
 
+KINDS = ("camera_model", "camera_type", "cameraType", "projection", "projection_type", "lens_type")
+PERSPECTIVE = (  # names of pinholes, and of pinholes with a bent lens, in the tools that write these files
+    *("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"),
+    *("PERSPECTIVE", "PERSP", "BROWN", "FRAME"),
+)
+OTHER_LENSES = ("is_fisheye", "fisheye", "latlong", "equirectangular", "panorama", "orthographic", "ftheta_p0")
+
 
 def load(path: Path) -> dict:
-    try:
-        data = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise MirageError(f"{path.name}: must be JSON; {error}.") from error
+    data = load_any(path)
     if not isinstance(data, dict):
         raise MirageError(f"{path.name}: must hold a JSON object; got {describe(data)}.")
     return data
+
+
+def load_any(path: Path):
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise MirageError(f"{path.name}: must be JSON; {error}.") from error
 
 
 def entry(data: dict, name: str, kind: type, where: str):
@@ -23,3 +34,16 @@ def entry(data: dict, name: str, kind: type, where: str):
     if not isinstance(value, kind):
         raise MirageError(f"{where}: {name} must be a JSON {kind.__name__}; got {describe(value)}.")
     return value
+
+
+def check_perspective(data: dict, where: str) -> None:
+    """Raise MirageError for a panorama, a fisheye or a parallel view: read as a pinhole its cameras would be wrong."""
+    found = [(name, data[name]) for name in KINDS if data.get(name) is not None]
+    strange = [(name, kind) for name, kind in found if str(kind).upper().replace("-", "_") not in PERSPECTIVE]
+    strange += [(name, data[name]) for name in OTHER_LENSES if data.get(name)]
+    if strange:
+        name, kind = strange[0]
+        raise MirageError(
+            f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {kind!r}. Undistort the "
+            "pictures, or cut perspective views out of them, and take the cameras of these."
+        )

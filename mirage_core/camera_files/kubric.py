@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
-from .json_file import entry, load
+from ..files import write_text
+from .json_file import check_perspective, entry, load
 from .parsed import (
     FLIP,
     SET_IMAGE_SIZE,
@@ -25,17 +26,18 @@ from .parsed import (
 
 TITLE = "Kubric metadata.json"
 SUFFIX = ".json"
+OPTIONS = ("image_size", "invert", "transpose", "flip", "xyzw")
 SENSOR = 32.0  # millimetres, Kubric's own default
 
 
-def fits(path: Path) -> bool:
-    data = path.read_bytes() if path.suffix.lower() == SUFFIX else b""
-    return b'"quaternions"' in data and b'"camera"' in data
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and '"quaternions"' in text and '"camera"' in text
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
     data = load(path)
     camera = entry(data, "camera", dict, path.name)
+    check_perspective(camera, path.name)
     about = data.get("metadata", data)
     size = options.image_size
     if size is None and "resolution" in about:
@@ -71,4 +73,4 @@ def write(path: Path, written: Written) -> None:
         "quaternions": matrix_to_quaternion(matrices[:, :3, :3]).tolist(),
     }
     about = {"resolution": [W, H], "num_frames": len(matrices)}
-    path.write_text(json.dumps({"metadata": about, "camera": camera}, indent=1), encoding="utf-8")
+    write_text(path, json.dumps({"metadata": about, "camera": camera}, indent=1))

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
+from ..files import write_text
 from .json_file import load
 from .parsed import Parsed, ReadOptions, Written, oriented
 
 TITLE = "camera path JSON of this pack"
 SUFFIX = ".json"
+OPTIONS = ("invert", "transpose", "flip")
 FORMAT, VERSION = "mirage-camera-path", 1
 
 
-def fits(path: Path) -> bool:
-    return path.suffix.lower() == SUFFIX and FORMAT.encode() in path.read_bytes()[:4096]
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and FORMAT in text[:4096]
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
@@ -42,4 +44,4 @@ def write(path: Path, written: Written) -> None:
         {"cam2world": matrix.tolist(), "K": K.tolist()} for matrix, K in zip(written.cam2world, written.K, strict=True)
     ]
     data = {"format": FORMAT, "version": VERSION, "image_size": list(written.image_size), "cameras": cameras}
-    path.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(data, indent=1))

@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
-from .json_file import entry, load
-from .parsed import FLIP, SET_IMAGE_SIZE, Parsed, ReadOptions, Written, intrinsics, normalised, oriented
+from ..files import natural, write_text
+from .json_file import check_perspective, entry, load
+from .parsed import FLIP, SET_IMAGE_SIZE, Parsed, ReadOptions, Written, intrinsics, left_out, normalised, oriented
 
 TITLE = "nerfstudio transforms.json"
 SUFFIX = ".json"
-DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+OPTIONS = ("image_size", "invert", "transpose", "flip")
+DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "p3", "p4")
 
 
-def fits(path: Path) -> bool:
-    return path.suffix.lower() == SUFFIX and b'"transform_matrix"' in path.read_bytes()
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and '"transform_matrix"' in text
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
@@ -23,10 +25,10 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     frames = entry(data, "frames", list, path.name)
     if not frames:
         raise MirageError(f"{path.name}: frames must hold a camera; it is empty.")
-    frames = sorted(frames, key=lambda frame: str(frame.get("file_path", "")))
     try:
+        frames = sorted(frames, key=lambda frame: natural(str(frame.get("file_path", ""))))
         matrices = np.array([frame["transform_matrix"] for frame in frames], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MirageError(
             f"{path.name}: every frame must hold a transform_matrix of 4 x 4 numbers; {error}."
         ) from error
@@ -39,13 +41,14 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     K = []
     for frame in frames:
         values = {**data, **frame}
+        check_perspective(values, path.name)
         if "w" in values and "h" in values:
             size = size or (int(values["h"]), int(values["w"]))
         K.append(_intrinsics(values, size, path.name))
-    bent = sorted(name for name in DISTORTION if any(abs({**data, **frame}.get(name, 0.0)) > 1e-6 for frame in frames))
-    if bent:
-        notes.append(f"lens distortion {', '.join(bent)} is left out")
-    return Parsed(oriented(matrices, options, False, path.name) @ FLIP, np.array(K), notes, size)
+    bent = [name for name in DISTORTION if any(abs({**data, **frame}.get(name) or 0.0) > 1e-6 for frame in frames)]
+    warnings = [left_out(", ".join(bent))] if bent else []
+    cam2world = oriented(matrices, options, False, path.name) @ FLIP
+    return Parsed(cam2world, np.array(K), notes, size, warnings=warnings)
 
 
 def _intrinsics(values: dict, size: tuple[int, int] | None, name: str) -> np.ndarray:
@@ -76,6 +79,4 @@ def write(path: Path, written: Written) -> None:
         }
         for n, (K, matrix) in enumerate(zip(written.K_pixels, written.cam2world, strict=True))
     ]
-    path.write_text(
-        json.dumps({"camera_model": "OPENCV", "w": W, "h": H, "frames": frames}, indent=1), encoding="utf-8"
-    )
+    write_text(path, json.dumps({"camera_model": "OPENCV", "w": W, "h": H, "frames": frames}, indent=1))

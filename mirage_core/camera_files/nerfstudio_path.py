@@ -6,25 +6,31 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
-from .json_file import entry, load
+from ..files import write_text
+from .json_file import check_perspective, entry, load
 from .parsed import FLIP, Parsed, ReadOptions, Written, from_fov, oriented, vertical_fov
 
 TITLE = "nerfstudio camera_path.json"
 SUFFIX = ".json"
+OPTIONS = ("invert", "transpose", "flip", "horizontal_fov")
 FPS = 24
 
 
-def fits(path: Path) -> bool:
-    return path.suffix.lower() == SUFFIX and b'"camera_path"' in path.read_bytes()
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and '"camera_path"' in text
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
     data = load(path)
     steps = entry(data, "camera_path", list, path.name)
     try:
+        for values in (data, *steps):
+            check_perspective(values, path.name)
         matrices = np.array([step["camera_to_world"] for step in steps], dtype=np.float64).reshape(-1, 4, 4)
         fov = np.array([step["fov"] for step in steps], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except MirageError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MirageError(
             f"{path.name}: every step must hold camera_to_world (16 numbers) and fov; {error}."
         ) from error
@@ -52,4 +58,4 @@ def write(path: Path, written: Written) -> None:
         "fps": FPS,
         "seconds": len(steps) / FPS,
     }
-    path.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(data, indent=1))

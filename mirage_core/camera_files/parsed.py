@@ -1,5 +1,6 @@
 """What every reader of a camera file returns and every writer is given, and the changes of axes between them."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,11 +106,11 @@ def oriented(matrices: np.ndarray, options: ReadOptions, world2cam: bool, name: 
         raise MirageError(
             f"{name}: matrices must be finite; frame {int(np.argwhere(~np.isfinite(matrices))[0, 0])} is not."
         )
-    if options.transpose:
-        matrices = matrices.transpose(0, 2, 1)
+    if options.transpose:  # of 3 x 4 numbers row by row: these are 4 x 3
+        matrices = matrices.reshape(len(matrices), 4, -1).transpose(0, 2, 1)
     if matrices.shape[1] == 3:
         matrices = np.concatenate([matrices, np.tile([[[0.0, 0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], axis=1)
-    _check_not_transposed(matrices, name)
+    _check_not_transposed(matrices, options, name)
     if world2cam != options.invert:
         determinants = np.linalg.det(matrices[:, :3, :3])
         if (np.abs(determinants) < 1e-12).any():
@@ -121,11 +122,17 @@ def oriented(matrices: np.ndarray, options: ReadOptions, world2cam: bool, name: 
     return matrices @ flips
 
 
-def _check_not_transposed(matrices: np.ndarray, name: str) -> None:
+def _check_not_transposed(matrices: np.ndarray, options: ReadOptions, name: str) -> None:
     last_row, last_column = matrices[:, 3], matrices[:, :3, 3]
     if np.abs(last_row - [0, 0, 0, 1]).max() > 1e-3:
-        hint = " They look transposed: set transpose." if np.abs(last_column).max() < 1e-6 else ""
+        change = "unset" if options.transpose else "set"
+        hint = f" They look transposed: {change} transpose." if np.abs(last_column).max() < 1e-6 else ""
         raise MirageError(f"{name}: the last row of every matrix must be 0 0 0 1; got {last_row[0].tolist()}.{hint}")
+
+
+def left_out(bent: str) -> str:
+    """What is said of a lens that is no pinhole; ``bent``: its model or parameters."""
+    return f"lens distortion ({bent}) is left out: the cameras are those of undistorted pictures, not of recorded ones."
 
 
 def normalised(K: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
@@ -219,7 +226,9 @@ def numbers(text: str, count: int, where: str) -> list[float]:
 
 
 def read_text(path: Path) -> str:
+    """A text file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark."""
+    data = path.read_bytes()
     try:
-        return path.read_text(encoding="utf-8")
+        return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError as error:
-        raise MirageError(f"{path.name}: must be a text file; it holds bytes that are no UTF-8.") from error
+        raise MirageError(f"{path.name}: must be a text file; it holds bytes that are no UTF-8 or UTF-16.") from error

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
+from ..files import whole_file
 from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, Written, normalised, oriented
 
 TITLE = "geometry.npz of the published code"
 SUFFIX = ".npz"
+OPTIONS = ("image_size", "invert", "transpose", "flip")
 # what numpy's reader raises on a file that is no archive of plain arrays
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),  # cut or overwritten
@@ -24,7 +26,7 @@ DAMAGED = (
 HALF_PIXEL = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])
 
 
-def fits(path: Path) -> bool:
+def fits(path: Path, text: str) -> bool:
     return path.suffix.lower() == SUFFIX
 
 
@@ -58,7 +60,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
 
 def write(path: Path, written: Written) -> None:
     H, W = written.image_size
-    with path.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
             poses_c2w=written.cam2world,

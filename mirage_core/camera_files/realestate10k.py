@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras import Cameras
+from ..files import write_text
 from .parsed import Parsed, ReadOptions, Written, intrinsics, numbers, oriented, read_text
 
 TITLE = "RealEstate10K / CameraCtrl text"
 SUFFIX = ".txt"
+OPTIONS = ("invert", "transpose", "flip")
 COLUMNS = 19
 MICROSECONDS = 1_000_000 / 30
 
 
-def fits(path: Path) -> bool:
-    if path.suffix.lower() != SUFFIX:
-        return False
-    lines = [line for line in path.read_bytes()[:4096].decode("utf-8", "replace").splitlines() if line.strip()]
-    return any(len(line.split()) == COLUMNS for line in lines[:2])
+def fits(path: Path, text: str) -> bool:
+    lines = [line for line in text[:4096].splitlines() if line.strip()]
+    return path.suffix.lower() == SUFFIX and any(len(line.split()) == COLUMNS for line in lines[:2])
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
@@ -39,7 +39,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
 
 def write(path: Path, written: Written) -> None:
     lines = [" ".join([f"{row[0]:.0f}", *(f"{value:.9f}" for value in row[1:])]) for row in _rows(written)]
-    path.write_text("\n".join(["https://", *lines]) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(["https://", *lines]) + "\n")
 
 
 def cameractrl_poses(cameras: Cameras) -> list[list[float]]:

@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError
+from ..files import write_text
 from .json_file import load
-from .parsed import Parsed, ReadOptions, Written, numbers
+from .parsed import Parsed, ReadOptions, Written, numbers, oriented
 
 TITLE = "ReCamMaster / MultiCamVideo JSON"
 SUFFIX = ".json"
+OPTIONS = ("field_of_view", "camera", "invert", "transpose", "flip")
 CENTIMETRES = 100.0
 UNREAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])  # OpenCV x, y, z of Unreal x, y, z
+UNREAL_4 = np.block([[UNREAL, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
 FRAME = re.compile(r"^frame(\d+)$")
 
 
-def fits(path: Path) -> bool:
-    return (
-        path.suffix.lower() == SUFFIX and re.search(rb'"frame0"\s*:\s*\{\s*"cam', path.read_bytes()[:4096]) is not None
-    )
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and re.search(r'"frame0"\s*:\s*\{\s*"cam', text[:4096]) is not None
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
@@ -45,17 +46,14 @@ def read(path: Path, options: ReadOptions) -> Parsed:
             raise MirageError(f"{path.name}: {name} must hold {camera} as bracketed rows; got {text!r}.")
         rows.append(numbers(re.sub(r"[\[\]]", " ", text), 16, f"{path.name}, {name}, {camera}"))
     matrices = np.array(rows).reshape(-1, 4, 4)  # of row vectors
-    if options.transpose:
-        matrices = matrices.transpose(0, 2, 1)
-    if np.abs(matrices[:, :3, 3]).max() > 1e-3:
+    if np.abs(matrices[:, 3, :3] if options.transpose else matrices[:, :3, 3]).max() > 1e-3:
+        place, change = ("column", "Unset") if options.transpose else ("row", "Set")
         raise MirageError(
-            f"{path.name}: positions must stand in the last row of each matrix; they do not. Set transpose."
+            f"{path.name}: positions must stand in the last {place} of each matrix; they do not. {change} transpose."
         )
-    if options.invert:
-        matrices = np.linalg.inv(matrices)
-    cam2world = np.tile(np.eye(4), (len(matrices), 1, 1))
-    cam2world[:, :3, :3] = UNREAL @ matrices[:, :3, :3].transpose(0, 2, 1) @ UNREAL.T
-    cam2world[:, :3, 3] = matrices[:, 3, :3] @ UNREAL.T / CENTIMETRES
+    # the axes are turned first: options are about OpenCV cameras, here as in other formats
+    cam2world = oriented(UNREAL_4 @ matrices.transpose(0, 2, 1) @ UNREAL_4.T, options, False, path.name)
+    cam2world[:, :3, 3] /= CENTIMETRES
     notes = [
         f"camera {camera} of {len(cameras)}",
         "cam2world matrices of row vectors, Unreal axes (x forward, y right, z up)",
@@ -72,4 +70,4 @@ def write(path: Path, written: Written) -> None:
         rows[3, :3] = CENTIMETRES * matrix[:3, 3] @ UNREAL
         text = " ".join("[" + " ".join(f"{value:.9g}" for value in row) + "]" for row in rows)
         frames[f"frame{n}"] = {"cam01": f"{text} "}
-    path.write_text(json.dumps(frames, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(frames, indent=1))

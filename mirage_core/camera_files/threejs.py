@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError, describe
+from ..files import write_text
+from .json_file import check_perspective, load_any
 from .parsed import (
     FLIP,
     Parsed,
@@ -18,26 +20,22 @@ from .parsed import (
     matrix_to_quaternion,
     oriented,
     pose,
-    read_text,
     rotations_of,
     vertical_fov,
 )
 
 TITLE = "three.js / Load3D camera_info"
 SUFFIX = ".json"
+OPTIONS = ("invert", "transpose", "flip", "xyzw", "horizontal_fov")
 STEEP = 0.999  # of 1: a view along the world's up takes another up
 
 
-def fits(path: Path) -> bool:
-    data = path.read_bytes() if path.suffix.lower() == SUFFIX else b""
-    return b'"position"' in data and (b'"target"' in data or b'"quaternion"' in data)
+def fits(path: Path, text: str) -> bool:
+    return path.suffix.lower() == SUFFIX and '"position"' in text and ('"target"' in text or '"quaternion"' in text)
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:
-    try:
-        data = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise MirageError(f"{path.name}: must be JSON; {error}.") from error
+    data = load_any(path)
     if isinstance(data, dict) and isinstance(data.get("cameras"), list):
         data = data["cameras"]
     infos = data if isinstance(data, list) else [data]
@@ -55,8 +53,7 @@ def _camera(info: object, options: ReadOptions, where: str) -> tuple[np.ndarray,
     """cam2world ``(4, 4)`` in three.js axes, vertical field of view, aspect."""
     if not isinstance(info, dict) or "position" not in info:
         raise MirageError(f"{where}: must hold a position; got {describe(info)}.")
-    if info.get("cameraType", "perspective") != "perspective":
-        raise MirageError(f"{where}: cameraType must be perspective; got {info['cameraType']!r}.")
+    check_perspective(info, where)
     position = _vector(info, "position", "xyz", where)
     if info.get("quaternion"):
         wxyz = _vector(info, "quaternion", "wxyz", where)
@@ -109,4 +106,4 @@ def camera_info(cam2world: np.ndarray, fov: float, aspect: float) -> dict:
 def write(path: Path, written: Written) -> None:
     (H, W), fov = written.image_size, vertical_fov(written.K)
     infos = [camera_info(matrix, angle, W / H) for matrix, angle in zip(written.cam2world, fov, strict=True)]
-    path.write_text(json.dumps(infos, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(infos, indent=1))

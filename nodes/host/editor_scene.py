@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ...mirage_core import Cameras, Geometry, LatentMemory
+from ...mirage_core.files import whole_file
 from ...mirage_core.splatting.projection import DISK_RADIUS, MAX_RADIUS
 from .formats import colours_of
 
@@ -53,7 +54,8 @@ def write_scene(geometry: Geometry, memory: LatentMemory | None) -> dict[str, st
     name = f"mirage_scene_{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(data)
+    with whole_file(folder / name) as partial:
+        partial.write_bytes(data)
     return {"filename": name, "subfolder": "", "type": "temp"}
 
 

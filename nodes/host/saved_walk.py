@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...mirage_core import LatentMemory, MirageError, __version__
 from ...mirage_core.chunks import Chunk
+from ...mirage_core.files import whole_file
 from ...mirage_core.walk import WalkSettings, WalkState
 from ...mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
 from .folders import output_folder
@@ -90,9 +91,8 @@ class SavedWalk:
         for number in range(kept):
             target = chunk_path(self.folder, number)
             if not target.is_file():
-                partial = target.with_name(target.name + ".partial")
-                shutil.copyfile(chunk_path(source, number), partial)
-                partial.replace(target)
+                with whole_file(target) as partial:
+                    shutil.copyfile(chunk_path(source, number), partial)
 
 
 def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
