@@ -29,7 +29,7 @@ def damage_refused(who: str, what: str) -> Iterator[None]:
     except MirageError:
         raise
     except DAMAGED as error:
-        raise MirageError(f"{who}: must be {what}; {type(error).__name__}: {error}.") from error
+        raise MirageError(f"{who}: must be {what}; {type(error).__name__}: {brief(error, 160)}.") from error
 
 
 def describe(value: object) -> str:
@@ -38,8 +38,13 @@ def describe(value: object) -> str:
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{type(value).__name__} {value.dtype} {tuple(value.shape)}"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{type(value).__name__} {brief(repr(value))}"
+
+
+def brief(value: object, most: int = 60) -> str:
+    """A text, or what an error says, in one line and not longer than a message can bear."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def check_shape(who: str, name: str, value: object, form: str, sizes: tuple[int | None, ...]) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from ..files import natural, whole_file, write_text
 from .parsed import (
     Parsed,
@@ -152,8 +152,8 @@ def _is_bent(model: int, values: list[float]) -> bool:
 
 def _not_perspective(where: str, model: str) -> MirageError:
     return MirageError(
-        f"{where}: a COLMAP camera must be of a perspective model, {', '.join(PERSPECTIVE)}; got {model}. Undistort "
-        "the images (colmap image_undistorter) and read the model that this writes."
+        f"{where}: a COLMAP camera must be of a perspective model, {', '.join(PERSPECTIVE)}; got {brief(model)}. "
+        "Undistort the images (colmap image_undistorter) and read the model that this writes."
     )
 
 

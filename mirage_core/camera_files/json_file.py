@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..errors import MirageError, describe
+from ..errors import MirageError, brief, describe
 from .parsed import read_text
 
 KINDS = ("camera_model", "camera_type", "cameraType", "projection", "projection_type", "lens_type")
@@ -23,9 +23,12 @@ def load(path: Path) -> dict:
 
 def load_any(path: Path):
     try:
-        return json.loads(read_text(path))
+        data = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise MirageError(f"{path.name}: must be JSON; {error}.") from error
+        raise MirageError(f"{path.name}: must be JSON; {brief(error, 160)}.") from error
+    if isinstance(data, dict):
+        check_perspective(data, path.name)
+    return data
 
 
 def entry(data: dict, name: str, kind: type, where: str):
@@ -44,6 +47,6 @@ def check_perspective(data: dict, where: str) -> None:
     if strange:
         name, kind = strange[0]
         raise MirageError(
-            f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {kind!r}. Undistort the "
-            "pictures, or cut perspective views out of them, and take the cameras of these."
+            f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {describe(kind)}. Undistort "
+            "the pictures, or cut perspective views out of them, and take the cameras of these."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from ..files import write_text
 from .json_file import check_perspective, entry, load
 from .parsed import (
@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         focal = camera["focal_length"] / camera["sensor_width"]
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise MirageError(
-            f"{path.name}: camera must hold positions, quaternions, focal_length and sensor_width; {error}."
+            f"{path.name}: camera must hold positions, quaternions, focal_length and sensor_width; {brief(error, 160)}."
         ) from error
     if len(positions) != len(quaternions):
         raise MirageError(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief, describe
 from ..files import write_text
 from .json_file import load
 from .parsed import Parsed, ReadOptions, Written, oriented
@@ -25,7 +25,8 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     version = data.get("version")
     if data.get("format") != FORMAT or not isinstance(version, int):
         raise MirageError(
-            f"{path.name}: format must be {FORMAT!r} with a version; got {data.get('format')!r}, {version!r}."
+            f"{path.name}: format must be {FORMAT!r} with a version; got {describe(data.get('format'))} and "
+            f"{describe(version)}."
         )
     if version > VERSION:
         raise MirageError(f"{path.name} was written as version {version}; this pack reads up to {VERSION}. Update it.")
@@ -34,7 +35,9 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         K = np.array([one["K"] for one in data["cameras"]], dtype=np.float64).reshape(-1, 3, 3)
         H, W = data["image_size"]
     except (KeyError, TypeError, ValueError) as error:
-        raise MirageError(f"{path.name}: must hold image_size and cameras of cam2world and K; {error}.") from error
+        raise MirageError(
+            f"{path.name}: must hold image_size and cameras of cam2world and K; {brief(error, 160)}."
+        ) from error
     notes = ["cam2world matrices, OpenCV axes", "K normalised by the picture's size", "scene units"]
     return Parsed(oriented(matrices, options, False, path.name), K, notes, options.image_size or (int(H), int(W)))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from ..files import natural, write_text
 from .json_file import check_perspective, entry, load
 from .parsed import FLIP, SET_IMAGE_SIZE, Parsed, ReadOptions, Written, intrinsics, left_out, normalised, oriented
@@ -30,7 +30,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         matrices = np.array([frame["transform_matrix"] for frame in frames], dtype=np.float64)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MirageError(
-            f"{path.name}: every frame must hold a transform_matrix of 4 x 4 numbers; {error}."
+            f"{path.name}: every frame must hold a transform_matrix of 4 x 4 numbers; {brief(error, 160)}."
         ) from error
     if matrices.shape[1:] not in ((4, 4), (3, 4)):
         raise MirageError(

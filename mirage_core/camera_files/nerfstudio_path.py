@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from ..files import write_text
 from .json_file import check_perspective, entry, load
 from .parsed import FLIP, Parsed, ReadOptions, Written, from_fov, oriented, vertical_fov
@@ -24,15 +24,15 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     data = load(path)
     steps = entry(data, "camera_path", list, path.name)
     try:
-        for values in (data, *steps):
-            check_perspective(values, path.name)
+        for step in steps:
+            check_perspective(step, path.name)
         matrices = np.array([step["camera_to_world"] for step in steps], dtype=np.float64).reshape(-1, 4, 4)
         fov = np.array([step["fov"] for step in steps], dtype=np.float64)
     except MirageError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MirageError(
-            f"{path.name}: every step must hold camera_to_world (16 numbers) and fov; {error}."
+            f"{path.name}: every step must hold camera_to_world (16 numbers) and fov; {brief(error, 160)}."
         ) from error
     size = options.image_size
     if size is None and "render_height" in data and "render_width" in data:

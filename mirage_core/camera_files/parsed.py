@@ -10,7 +10,7 @@ from kornia.geometry.liegroup import So3
 from kornia.geometry.quaternion import Quaternion
 
 from ..cameras import Cameras
-from ..errors import MirageError
+from ..errors import MirageError, brief
 
 SET_IMAGE_SIZE = "Set image_width and image_height (in Python image_size)."
 LEVEL, ROLLING = 0.02, 0.1  # how far cameras' right hands are from one plane: a level camera, and one that rolls about
@@ -183,7 +183,7 @@ def rotations_of(
 ) -> tuple[np.ndarray, list[str]]:
     """Rotations ``(T, 3, 3)`` of a file's quaternions ``(T, 4)``, w first, and what looks wrong with them."""
     lengths = np.linalg.norm(quaternions, axis=1)
-    if (np.abs(lengths - 1) > 0.05).any():
+    if not (np.abs(lengths - 1) <= 0.05).all():  # nor NaN
         worst = int(np.abs(lengths - 1).argmax())
         raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
     w_last = quaternions[:, [3, 0, 1, 2]]
@@ -219,7 +219,7 @@ def numbers(text: str, count: int, where: str) -> list[float]:
     try:
         found = [float(word) for word in text.split()]
     except ValueError as error:
-        raise MirageError(f"{where}: must hold {count} numbers; {error}.") from error
+        raise MirageError(f"{where}: must hold {count} numbers; {brief(error)}.") from error
     if len(found) != count:
         raise MirageError(f"{where}: must hold {count} numbers; got {len(found)}.")
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from ..files import whole_file
 from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, Written, normalised, oriented
 
@@ -45,7 +45,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     except MirageError:
         raise
     except DAMAGED as error:
-        raise MirageError(f"{path.name}: must be an .npz file of plain arrays; {error}.") from error
+        raise MirageError(f"{path.name}: must be an .npz file of plain arrays; {brief(error, 160)}.") from error
     if matrices.ndim != 3 or matrices.shape[1:] != (4, 4):
         raise MirageError(f"{path.name}: poses_c2w must be (T, 4, 4); got {matrices.shape}.")
     K = K[None] if K.ndim == 2 else K

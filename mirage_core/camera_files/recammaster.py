@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief, describe
 from ..files import write_text
 from .json_file import load
 from .parsed import Parsed, ReadOptions, Written, numbers, oriented
@@ -33,17 +33,19 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     frames = sorted((int(match[1]), name) for name in data if (match := FRAME.match(name)))
     if not frames:
         raise MirageError(
-            f"{path.name}: must hold frame0, frame1, ...; it holds {', '.join(list(data)[:3]) or 'nothing'}."
+            f"{path.name}: must hold frame0, frame1, ...; it holds {brief(', '.join(data)) or 'nothing'}."
         )
     cameras = list(data[frames[0][1]])
     camera = options.camera or cameras[0]
     if camera not in cameras:
-        raise MirageError(f"{path.name}: camera must be one of {', '.join(cameras)}; got {camera!r}.")
+        raise MirageError(
+            f"{path.name}: camera must be one of {brief(', '.join(cameras), 160)}; got {brief(repr(camera))}."
+        )
     rows = []
     for _, name in frames:
         text = data[name].get(camera)
         if not isinstance(text, str):
-            raise MirageError(f"{path.name}: {name} must hold {camera} as bracketed rows; got {text!r}.")
+            raise MirageError(f"{path.name}: {name} must hold {camera} as bracketed rows; got {describe(text)}.")
         rows.append(numbers(re.sub(r"[\[\]]", " ", text), 16, f"{path.name}, {name}, {camera}"))
     matrices = np.array(rows).reshape(-1, 4, 4)  # of row vectors
     if np.abs(matrices[:, 3, :3] if options.transpose else matrices[:, :3, 3]).max() > 1e-3:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MirageError
+from ..errors import MirageError, brief
 from .parsed import Parsed, ReadOptions, read_text
 
 TITLE = "ViewCrafter text"
@@ -45,12 +45,12 @@ def rows_of(path: Path, names: tuple[str, ...], most: float) -> np.ndarray:
         try:
             rows.append(np.array([float(word) for word in line.split()]))
         except ValueError as error:
-            raise MirageError(f"{path.name}: {name} must be numbers; {error}.") from error
+            raise MirageError(f"{path.name}: {name} must be numbers; {brief(error)}.") from error
         if not FEWEST <= len(rows[-1]) <= most:
             upper = f"to {most} values" if most < np.inf else "values or more"
             raise MirageError(f"{path.name}: {name} must be {FEWEST} {upper}; got {len(rows[-1])}.")
         if not np.isfinite(rows[-1]).all():
-            raise MirageError(f"{path.name}: {name} must be finite numbers; got {line.strip()[:60]!r}.")
+            raise MirageError(f"{path.name}: {name} must be finite numbers; got {brief(line)}.")
     steps = np.linspace(0, 1, max(len(row) for row in rows))
     return np.stack([np.interp(steps, np.linspace(0, 1, len(row)), row) for row in rows])
 

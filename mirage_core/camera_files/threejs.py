@@ -84,7 +84,9 @@ def _vector(info: dict, name: str, axes: str, where: str) -> np.ndarray:
     try:
         return np.array([float(info[name][axis]) for axis in axes])
     except (KeyError, TypeError, ValueError) as error:
-        raise MirageError(f"{where}: {name} must hold numbers {', '.join(axes)}; got {info.get(name)!r}.") from error
+        raise MirageError(
+            f"{where}: {name} must hold numbers {', '.join(axes)}; got {describe(info.get(name))}."
+        ) from error
 
 
 def camera_info(cam2world: np.ndarray, fov: float, aspect: float) -> dict:

@@ -119,7 +119,7 @@ def test_designed_paths_of_unreal_are_metres_and_turn_as_named(camera):
 def test_spherical_paths_go_right_down_and_near(tmp_path):
     path = tmp_path / "orbit.txt"
     path.write_text("0 30\n0 10\n0 -0.5\n")
-    found = read_cameras(path, options=ReadOptions(field_of_view=50, scene_depth=4.0))
+    found = read_cameras(path, "spherical", ReadOptions(field_of_view=50, scene_depth=4.0))
     start, end = found.cameras.cam2world[0], found.cameras.cam2world[-1]
     torch.testing.assert_close(start, torch.eye(4))
     assert end[0, 3] > 0 and end[1, 3] > 0  # right, and down
