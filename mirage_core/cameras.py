@@ -169,6 +169,15 @@ class Cameras:
             raise MirageError(f"Cameras.moved_to: start must be one camera; got {len(start)}.")
         return local.transformed(rotation=start.cam2world[0, :3, :3], translation=start.centers[0])
 
+    def with_lens_of(self, start: "Cameras") -> "Cameras":
+        """The same poses; the first camera has the K of ``start``, a single one, and the others zoom as they did."""
+        if len(start) != 1:
+            raise MirageError(f"Cameras.with_lens_of: start must be one camera; got {len(start)}.")
+        K = start.K.to(self.K).repeat(len(self), 1, 1)
+        for axis in (0, 1):
+            K[:, axis, axis] *= self.K[:, axis, axis] / self.K[0, axis, axis]
+        return Cameras(self.cam2world, K)
+
     def resampled(self, frames: int) -> "Cameras":
         """As many cameras as asked for, evenly spread over a smooth path from the first to the last.
 

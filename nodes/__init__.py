@@ -57,6 +57,12 @@ NODES: list[type[io.ComfyNode]] = [
 ]
 
 
+def check_schemas() -> None:
+    """Raise what an older ComfyUI raises that does not know all that the nodes say about themselves."""
+    for node in NODES:
+        node.GET_SCHEMA()
+
+
 class MirageExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -1,13 +1,27 @@
 """Camera paths from files and to files."""
 
+import torch
 from comfy_api.latest import io
 
 from ..mirage_core import Cameras, Geometry, MirageError
-from ..mirage_core.camera_files import AUTO, FORMATS, WRITABLE, CameraFile, ReadOptions, read_cameras, write_cameras
+from ..mirage_core.camera_files import (
+    AUTO,
+    FORMATS,
+    WRITABLE,
+    CameraFile,
+    ReadOptions,
+    files_read,
+    read_cameras,
+    write_cameras,
+)
+from ..mirage_core.camera_files.checks import field_of_view
 from .host.folders import CAMERA_SUFFIXES, camera_files, fingerprint, new_path, readable_path
 from .host.model_files import offered
 from .types import CAMERA, CamerasSocket, GeometrySocket
 
+OF_THE_PICTURE, OF_THE_FILE = "of the picture", "of the file"
+SAME_LENS = 2.0**-7  # of the picture: less than half a token
+NOT_MOVED = "Not moved to a picture: frame 0 is the first view of the file. Connect geometry to begin at a picture."
 FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
 TITLES = "; ".join(f"{name}: {module.TITLE}" for name, module in FORMATS.items())
 
@@ -58,10 +72,11 @@ class LoadCameraPath(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "lens",
-                    options=["of the file", "of the picture"],
+                    options=[OF_THE_PICTURE, OF_THE_FILE],
                     optional=True,
                     advanced=True,
-                    tooltip="Whose field of view the cameras have, where geometry is connected.",
+                    tooltip="Whose field of view the cameras have, where geometry is connected. of the picture: frame "
+                    "0 is the picture, and the zooms of the file are kept. of the file: frame 0 is another view.",
                 ),
                 io.Float.Input(
                     "field_of_view",
@@ -142,7 +157,7 @@ class LoadCameraPath(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str, **others) -> str:
-        return fingerprint(file, CAMERA_SUFFIXES)
+        return fingerprint(files_read(readable_path(file, CAMERA_SUFFIXES)))
 
     @classmethod
     def execute(
@@ -152,7 +167,7 @@ class LoadCameraPath(io.ComfyNode):
         frames: int,
         scale: float,
         geometry: Geometry | None = None,
-        lens: str = "of the file",
+        lens: str = OF_THE_PICTURE,
         field_of_view: float = 50.0,
         camera: str = "",
         invert: bool = False,
@@ -181,11 +196,28 @@ class LoadCameraPath(io.ComfyNode):
         )
         found = read_cameras(readable_path(file, CAMERA_SUFFIXES), format, options)
         cameras = _resampled(found, frames).transformed(scale=scale)
-        if geometry is not None:
-            cameras = cameras.moved_to(geometry.cameras[0])
-            if lens == "of the picture":
-                cameras = Cameras(cameras.cam2world, geometry.cameras.K[:1])
-        return io.NodeOutput(cameras, found.report, ui={"text": [found.report]})
+        if geometry is None:
+            said = NOT_MOVED
+        else:
+            cameras, said = _at_the_picture(cameras, geometry.cameras[0], lens)
+        report = f"{found.report}\n{said}"
+        return io.NodeOutput(cameras, report, ui={"text": [report]})
+
+
+def _at_the_picture(cameras: Cameras, picture: Cameras, lens: str) -> tuple[Cameras, str]:
+    """The path from the picture's camera on, and what is said of its lens."""
+    moved = cameras.moved_to(picture)
+    fitted = moved.with_lens_of(picture)
+    taken = fitted if lens == OF_THE_PICTURE else moved
+    if torch.allclose(moved.K[0], fitted.K[0], atol=SAME_LENS):
+        return taken, "frame 0 is the picture"
+    files, pictures = (field_of_view(one.K.cpu().numpy()) for one in (moved, picture))
+    if lens == OF_THE_PICTURE:
+        return taken, f"frame 0 is the picture, with its lens of {pictures}, in place of the file's"
+    return taken, (
+        f"Careful: frame 0 is not the picture: the file's lens sees {files}, the picture's {pictures}. Set lens to "
+        f"{OF_THE_PICTURE}, unless the video is to have the file's."
+    )
 
 
 def _resampled(found: CameraFile, frames: int) -> Cameras:

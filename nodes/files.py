@@ -71,7 +71,7 @@ class LoadLatentMemory(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str) -> str:
-        return fingerprint(file)
+        return fingerprint([readable_path(file)])
 
     @classmethod
     def execute(cls, file: str) -> io.NodeOutput:

@@ -111,7 +111,7 @@ def _checked(parsed: Parsed, format: str, options: ReadOptions, name: str) -> Ca
     size = check_size(name, "the picture's size", parsed.image_size) if parsed.image_size else None
     cameras = Cameras(torch.from_numpy(cam2world).float(), torch.from_numpy(K).float())
     found = [f"{module.TITLE}: {len(cameras)} frame{'s' * (len(cameras) != 1)}", *parsed.notes, *notes]
-    found += [field_of_view(K), motion(cam2world)]
+    found += [f"field of view {field_of_view(K)}", motion(cam2world)]
     warnings = [*parsed.warnings, *warnings_of(cam2world, K, options, module.OPTIONS)]
     return CameraFile(cameras, format, tuple(found), tuple(warnings), size)
 
@@ -146,7 +146,8 @@ def _what_it_could_be(path: Path) -> str:
 
 def files_read(path: Path) -> list[Path]:
     """The files that ``read_cameras`` takes a path from: of a COLMAP model more than one."""
-    return colmap.parts(path) if colmap.is_model(path) else [path]
+    parts = colmap.parts(path) if colmap.is_model(path) else []
+    return parts if path.is_dir() else [path, *(part for part in parts if part != path)]
 
 
 def write_cameras(cameras: Cameras, path: str | Path, format: str, image_size: tuple[int, int], **options) -> None:

@@ -82,9 +82,10 @@ def _set_image_size(reads: tuple[str, ...]) -> str:
 
 
 def field_of_view(K: np.ndarray) -> str:
+    """Degrees across and along the first picture, and across the last where the lens zooms; K ``(T, 3, 3)``."""
     across, along = (np.degrees(2 * np.arctan(0.5 / K[:, axis, axis])) for axis in (0, 1))
     zoom = "" if np.ptp(across) < 0.5 else f", changing from {across[0]:.0f} to {across[-1]:.0f}"
-    return f"field of view {across[0]:.0f} x {along[0]:.0f} degrees{zoom}"
+    return f"{across[0]:.0f} x {along[0]:.0f} degrees{zoom}"
 
 
 def _forward(cam2world: np.ndarray) -> float:

@@ -59,7 +59,7 @@ def fits(path: Path, text: str) -> bool:
 def is_model(path: Path) -> bool:
     """Whether a folder, or the folder of a file with a name of COLMAP's, holds a model."""
     folder = _folder(path)
-    named = path.is_dir() or path.stem in ("cameras", "images", "points3D")
+    named = path.is_dir() or (path.stem in ("cameras", "images", "points3D") and path.suffix in (".txt", ".bin"))
     return named and any((folder / f"images{kind}").is_file() for kind in (".txt", ".bin"))
 
 
@@ -169,7 +169,7 @@ def _text_cameras(path: Path) -> dict[int, Camera]:
         words = line.split()
         if len(words) < 5:
             raise MirageError(f"{path.name}: a camera is ID MODEL WIDTH HEIGHT and parameters; got {line[:60]!r}.")
-        where = f"{path.name}, camera {words[0]}"
+        where = f"{path.name}, camera {brief(words[0])}"
         if words[1] not in IDS:
             raise _not_perspective(where, words[1])
         model = IDS[words[1]]
@@ -188,7 +188,7 @@ def _text_images(path: Path) -> Iterator[Image]:
             continue
         if len(words) < 10:
             raise MirageError(f"{path.name}: an image is ID, 7 numbers, CAMERA_ID and NAME; got {line[:60]!r}.")
-        where = f"{path.name}, image {words[0]}"
+        where = f"{path.name}, image {brief(words[0])}"
         yield " ".join(words[9:]), int(numbers(words[8], 1, where)[0]), numbers(" ".join(words[1:8]), 7, where)
         may_be_points = True
 

@@ -47,6 +47,6 @@ def check_perspective(data: dict, where: str) -> None:
     if strange:
         name, kind = strange[0]
         raise MirageError(
-            f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {describe(kind)}. Undistort "
-            "the pictures, or cut perspective views out of them, and take the cameras of these."
+            f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {describe(kind)}. "
+            "Undistort the pictures, or cut perspective views out of them, and take the cameras of these."
         )

@@ -1,11 +1,13 @@
 """Where files may be: inside the host's input and output folders, nowhere else."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import folder_paths
 from comfy.cli_args import args
 
 from ...mirage_core import MirageError
+from ...mirage_core.listing import files_below
 
 SUFFIX = ".safetensors"
 CAMERA_SUFFIXES = (".json", ".txt", ".npz", ".bin")
@@ -22,12 +24,8 @@ def camera_files() -> list[str]:
 
 
 def _files(suffixes: tuple[str, ...]) -> list[str]:
-    found = []
-    for folder, mark in ((folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), " [output]")):
-        root = Path(folder)
-        inside = sorted(path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-        found += [f"{path.relative_to(root).as_posix()}{mark}" for path in inside]
-    return found
+    marked = files_below(folder_paths.get_output_directory(), suffixes)
+    return files_below(folder_paths.get_input_directory(), suffixes) + [f"{name} [output]" for name in marked]
 
 
 def readable_path(name: str, suffixes: tuple[str, ...] = (SUFFIX,)) -> Path:
@@ -61,10 +59,10 @@ def new_path(prefix: str, suffix: str = SUFFIX) -> tuple[Path, str]:
     return Path(folder) / file, f"{(Path(subfolder) / file).as_posix()} [output]"
 
 
-def fingerprint(name: str, suffixes: tuple[str, ...] = (SUFFIX,)) -> str:
-    """Changes when the file does."""
-    state = readable_path(name, suffixes).stat()
-    return f"{state.st_mtime_ns}:{state.st_size}"
+def fingerprint(files: Iterable[Path]) -> str:
+    """Changes when one of the files does."""
+    states = [(file.name, file.stat()) for file in files]
+    return "; ".join(f"{name} {state.st_mtime_ns} {state.st_size}" for name, state in states)
 
 
 def output_folder(name: str) -> Path:

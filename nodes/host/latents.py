@@ -6,6 +6,8 @@ from torch import Tensor
 
 from ...mirage_core import Geometry, LatentSpec, MirageError, Readout
 
+MADE_UP = (64, 64)  # the size of ComfyUI's empty mask, for pictures without an alpha channel
+
 
 def token_grid(who: str, spec: LatentSpec, width: int, height: int) -> tuple[int, int]:
     """Rows and columns of tokens of a picture in pixels.
@@ -48,14 +50,16 @@ def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spatial
     return geometry  # lift checks that the numbers agree
 
 
-def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, temporal: int) -> Tensor:
+def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, temporal: int) -> Tensor | None:
     """A host MASK ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
 
-    One mask serves all frames.
+    One mask serves all frames. None: it is the one that the host makes up.
     """
     H, W = geometry.image_size
     if mask.ndim == 2:
         mask = mask.unsqueeze(0)
+    if tuple(mask.shape[1:]) == MADE_UP and not bool(mask.any()):
+        return None
     if mask.shape[1:] != (H, W):
         raise MirageError(
             f"exclude: must have the size of the depth, {W} x {H}; got {mask.shape[2]} x {mask.shape[1]}."
