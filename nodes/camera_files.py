@@ -1,5 +1,7 @@
 """Camera paths from files and to files."""
 
+from collections.abc import Iterable
+
 import torch
 from comfy_api.latest import io
 
@@ -23,7 +25,10 @@ OF_THE_PICTURE, OF_THE_FILE = "of the picture", "of the file"
 SAME_LENS = 2.0**-7  # of the picture: less than half a token
 NOT_MOVED = "Not moved to a picture: frame 0 is the first view of the file. Connect geometry to begin at a picture."
 FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
-TITLES = "; ".join(f"{name}: {module.TITLE}" for name, module in FORMATS.items())
+
+
+def _titles(names: Iterable[str]) -> str:
+    return "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
 
 
 class LoadCameraPath(io.ComfyNode):
@@ -49,7 +54,7 @@ class LoadCameraPath(io.ComfyNode):
                     options=offered(camera_files(), "the input folder"),
                     tooltip="A file of the input or output folder.",
                 ),
-                io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {TITLES}."),
+                io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {_titles(FORMATS)}."),
                 io.Int.Input(
                     "frames",
                     default=0,
@@ -239,7 +244,9 @@ class SaveCameraPath(io.ComfyNode):
             search_aliases=["export cameras", "trajectory", "colmap", "nerfstudio", "mirage"],
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
-                io.Combo.Input("format", options=list(WRITABLE), tooltip=f"mirage keeps everything. {TITLES}."),
+                io.Combo.Input(
+                    "format", options=list(WRITABLE), tooltip=f"mirage keeps everything. {_titles(WRITABLE)}."
+                ),
                 io.Int.Input(
                     "width", default=1280, min=1, max=16384, tooltip="Pixels of the picture; most formats name them."
                 ),
