@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .cameras import Cameras, check_start
-from .errors import MirageError
+from .errors import MirageError, brief, damage_refused
 from .splines import pose_spline
 
 FORMAT, VERSION = "mirage-camera-keys", 1
@@ -58,16 +58,21 @@ def keys_from_text(text: str) -> tuple[CameraKey, ...]:
     """
     if not text.strip():
         return DEFAULT
+    with damage_refused("path:", "the keys of a camera path"):
+        return _keys(text)
+
+
+def _keys(text: str) -> tuple[CameraKey, ...]:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise MirageError(f"path: must be JSON; {error}.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {text[:60]!r}.')
+        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {brief(text)!r}.')
     if data.get("version") != VERSION:
-        raise MirageError(f"path: must be of version {VERSION}; got {data.get('version')!r}.")
+        raise MirageError(f"path: must be of version {VERSION}; got {brief(repr(data.get('version')))}.")
     if not isinstance(data.get("keys"), list) or not data["keys"]:
-        raise MirageError(f"path: keys must be a list of at least one key; got {data.get('keys')!r}.")
+        raise MirageError(f"path: keys must be a list of at least one key; got {brief(repr(data.get('keys')))}.")
     keys = tuple(_key(number, one) for number, one in enumerate(data["keys"], start=1))
     for number, (one, after) in enumerate(pairwise(keys), start=1):
         if not one.time < after.time:
@@ -81,10 +86,12 @@ def keys_from_text(text: str) -> tuple[CameraKey, ...]:
 def _key(number: int, one: object) -> CameraKey:
     known = set(CameraKey.__dataclass_fields__)
     if not isinstance(one, dict) or "time" not in one or not set(one) <= known:
-        raise MirageError(f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {one!r}.")
+        raise MirageError(
+            f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {brief(repr(one))}."
+        )
     place = one.get("position", [0.0, 0.0, 0.0])
     if not isinstance(place, list) or len(place) != 3:
-        raise MirageError(f"path: key {number}: position must be three numbers; got {place!r}.")
+        raise MirageError(f"path: key {number}: position must be three numbers; got {brief(repr(place))}.")
     fov = one.get("field_of_view")
     key = CameraKey(
         time=_number(number, "time", one["time"]),
@@ -100,13 +107,15 @@ def _key(number: int, one: object) -> CameraKey:
             f"path: key {number}: field_of_view must lie in {NARROWEST:g}..{WIDEST:g}; got {key.field_of_view:g}."
         )
     if key.easing not in EASINGS:
-        raise MirageError(f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {key.easing!r}.")
+        raise MirageError(
+            f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {brief(repr(key.easing))}."
+        )
     return key
 
 
 def _number(number: int, name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise MirageError(f"path: key {number}: {name} must be a number; got {value!r}.")
+        raise MirageError(f"path: key {number}: {name} must be a number; got {brief(repr(value))}.")
     return float(value)
 
 

@@ -46,7 +46,7 @@ class Cameras:
             raise MirageError(
                 f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
                 f"got fx {float(K[0, 0, 0]):g}, cx {float(K[0, 0, 2]):g}, which are pixels. "
-                "Use Cameras.from_pixels(cam2world, K, image_size=(H, W))."
+                "Divide it by the picture's width and height (in Python Cameras.from_pixels(cam2world, K, (H, W)))."
             )
         object.__setattr__(self, "cam2world", cam2world)
         object.__setattr__(self, "K", K)
@@ -68,7 +68,7 @@ class Cameras:
         if focal < MIN_PIXELS < min(H, W):
             raise MirageError(
                 f"Cameras.from_pixels: K_pixels must be in pixels of a {W} x {H} picture; got a focal length of "
-                f"{focal:g}, which looks normalised already. Use Cameras(cam2world, K)."
+                f"{focal:g}, which looks normalised already. Take it as it is (in Python Cameras(cam2world, K))."
             )
         return cls(cam2world, K / K.new_tensor([W, H, 1.0]).view(1, 3, 1))
 

@@ -77,7 +77,10 @@ def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
     per_point = points[:1].nbytes
     allowed = max_bytes // per_point
     if allowed < 1:
-        raise MirageError(f"prune: max_bytes must hold at least one point of {per_point} bytes; got {max_bytes}.")
+        raise MirageError(
+            f"prune: the budget (in Python max_bytes) must hold at least one point, {per_point} bytes or "
+            f"{per_point / 2**20:.2g} MiB; got {max_bytes} bytes."
+        )
     extent = float((points.xyz.amax(dim=0) - points.xyz.amin(dim=0)).max())
     small, large = extent * 2.0**-VOXEL_BITS, 2.0 * extent + 1.0  # one voxel of the large size holds everything
     for _ in range(SEARCH_STEPS):

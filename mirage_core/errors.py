@@ -22,14 +22,19 @@ DAMAGED = (*DAMAGED, ValueError, struct.error)
 
 
 @contextmanager
-def damage_refused(who: str, what: str) -> Iterator[None]:
-    """Raise MirageError, ``who: must be what; came``, for whatever a damaged file makes Python raise in this block."""
+def damage_refused(who: str, what: str, ours: bool = False) -> Iterator[None]:
+    """Raise MirageError, ``who must be what; came``, for whatever a damaged file makes Python raise in this block.
+
+    Args:
+        ours: also for errors that are MirageErrors already, but do not know the file.
+    """
     try:
         yield
-    except MirageError:
-        raise
     except DAMAGED as error:
-        raise MirageError(f"{who}: must be {what}; {type(error).__name__}: {brief(error, 160)}.") from error
+        if isinstance(error, MirageError) and not ours:
+            raise
+        came = brief(error, 200).rstrip(".") or type(error).__name__
+        raise MirageError(f"{who} must be {what}; {came}.") from error
 
 
 def describe(value: object) -> str:

@@ -53,7 +53,8 @@ class Geometry:
         if bool(bad.any()):
             raise MirageError(
                 f"Geometry: depth must be finite and not negative where it is valid; {int(bad.sum())} of "
-                f"{depth.numel()} pixels are NaN, infinite or negative. Mark them with valid=False, or set them to 0."
+                f"{depth.numel()} pixels are NaN, infinite or negative. Set them to 0, which is no "
+                "depth (in Python valid=False does, too)."
             )
         valid = wanted & (depth > 0)
         if not bool(valid.any()):

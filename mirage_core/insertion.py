@@ -70,8 +70,8 @@ def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSour
         raise MirageError(f"insert: policy {policy!r} needs cameras, those the block was lifted from; got None.")
     if block.source is None:
         raise MirageError(
-            f"insert: policy {policy!r} needs a block fresh from lift, which knows its cells; got a block without a "
-            "source. Use policy='append', or lift again."
+            f"insert: policy {policy} needs points fresh from Lift Latents to 3D (in Python lift), which know their "
+            "cells; got points without. Lift the latents again, or set policy to append."
         )
     last = int(block.source.view.max()) if len(block) else 0
     if last >= len(cameras):

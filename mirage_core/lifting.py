@@ -53,7 +53,7 @@ def lift(
         raise MirageError(
             f"lift: geometry must give at least one of the {T} x {h} x {w} tokens a depth; none has one "
             f"({int(geometry.valid.sum())} valid pixels; a token needs half of its own). "
-            "Check depth, valid and exclude."
+            "Check the depth, how far it reaches (farthest, in Python valid) and exclude."
         )
     view = keep.nonzero()[:, 0]  # int64 (N,)
     numbers = torch.arange(T) if frames is None else frames
@@ -104,7 +104,12 @@ def _check_arguments(latents: Tensor, geometry: Geometry, exclude: Tensor | None
         raise MirageError(f"lift: geometry must be a Geometry; got {describe(geometry)}.")
     T = len(latents)
     if len(geometry) != T:
-        hint = " That is one per pixel frame: take geometry.at_latent_frames(stride)." if len(geometry) > T > 1 else ""
+        hint = ""
+        if len(geometry) > T > 1:
+            hint = (
+                " Give the depth of all frames that were encoded, and of no others (in Python "
+                "geometry.at_latent_frames(stride))."
+            )
         raise MirageError(f"lift: geometry must have one frame per latent frame, {T}; got {len(geometry)}.{hint}")
     if exclude is not None:
         check_shape("lift", "exclude", exclude, f"bool {tuple(geometry.depth.shape)} like depth", geometry.depth.shape)

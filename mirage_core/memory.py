@@ -104,7 +104,7 @@ class LatentMemory:
 
     def require_points(self, who: str) -> None:
         if self.num_points == 0:
-            raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and insert them first.")
+            raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and write them to it first.")
 
     def to(self, device: torch.device | str) -> "LatentMemory":
         """The memory on another device; blocks that are there already are shared."""
@@ -200,7 +200,9 @@ class LatentMemory:
             MirageError: the budget is smaller than one point.
         """
         if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 1:
-            raise MirageError(f"prune: max_bytes must be a whole number of bytes above 0; got {max_bytes!r}.")
+            raise MirageError(
+                f"prune: the budget (in Python max_bytes) must be whole bytes above 0; got {max_bytes!r}."
+            )
         if self.nbytes <= max_bytes:
             return self
         return replace(self, blocks=pruned(self.points, max_bytes))

@@ -146,7 +146,7 @@ def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Ten
     Raises:
         MirageError: a part is missing, or the parts do not fit together.
     """
-    with damage_refused(f"{who}: {name}", "a consistent memory"):
+    with damage_refused(f"{who}: {name}", "a consistent memory", ours=True):
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
         keyframes = Keyframes()

@@ -149,7 +149,8 @@ def next_state(
     latents = denoise(request)
     if latents.shape != request.readout.latents.shape:
         raise MirageError(
-            f"walk: denoise must return {tuple(request.readout.latents.shape)}; got {tuple(latents.shape)}."
+            f"walk: the sampler (in Python denoise) must return {tuple(request.readout.latents.shape)}; got "
+            f"{tuple(latents.shape)}."
         )
     watch.lap("denoise")
     estimated = estimate(latents, views, request.readout)

@@ -95,12 +95,12 @@ def read_cameras(path: str | Path, format: str = AUTO, options: ReadOptions | No
     if not path.exists():
         raise MirageError(f"read_cameras: path must be a file; {path.name!r} is not there.")
     if format == AUTO:
-        with damage_refused(path.name, "a camera file that can be read"):
+        with damage_refused(f"read_cameras: {path.name}", "a camera file that can be read"):
             format = detected(path)
     module = FORMATS[format]
     if path.is_dir() and module is not colmap:
         raise MirageError(f"read_cameras: {module.TITLE} is a file; {path.name!r} is a folder.")
-    with damage_refused(path.name, f"a whole {module.TITLE}"), np.errstate(all="ignore"):
+    with damage_refused(f"read_cameras: {path.name}", f"a whole {module.TITLE}"), np.errstate(all="ignore"):
         return _checked(module.read(path, options), format, options, path.name)
 
 

@@ -133,7 +133,10 @@ ROWS = {
     "geometry of pixel frames": (lambda: lift(latents(2), geometry(5)), r"2; got 5\..*at_latent_frames"),
     "exclude as numbers": (lambda: block(exclude=depth()), r"exclude must be bool, True = leave out; got float32"),
     "exclude of another size": (lambda: block(exclude=depth()[:, :5] > 0), r"exclude must be bool \(2, 12, 20\)"),
-    "everything excluded": (lambda: block(exclude=depth() > 0), r"none has one.*Check depth, valid and exclude"),
+    "everything excluded": (
+        lambda: block(exclude=depth() > 0),
+        r"none has one.*Check the depth.*exclude",
+    ),
     "too few frame numbers": (lambda: block(frames=torch.arange(3)), r"frames must be \(2,\), one number per"),
     "frame numbers with fractions": (lambda: block(frames=torch.rand(2)), r"frames must be whole numbers"),
     "unknown pooling": (lambda: block(pooling="mean"), r"pooling must be one of median, bilinear, min; got 'mean'"),
@@ -161,7 +164,7 @@ ROWS = {
     "fill with too few cameras": (lambda: memory().insert(block(), cameras=cameras(1)), r"at least 2; got 1"),
     "fill with a block made by hand": (
         lambda: memory().insert(PointBlock(torch.zeros(2, 3), torch.zeros(2, 6)), cameras=cameras()),
-        r"policy 'fill' needs a block fresh from lift",
+        r"policy fill needs points fresh from Lift Latents to 3D .in Python lift.",
     ),
     "a tensor where a block is expected": (
         lambda: memory().insert(latents(), policy="append"),
@@ -176,8 +179,11 @@ ROWS = {
     "voxel of no size": (lambda: memory().compact(voxel=0.0), r"voxel must be a finite number above 0; got 0.0"),
     "voxel NaN": (lambda: memory().compact(voxel=float("nan")), r"voxel must be a finite number above 0; got nan"),
     "voxel far too small": (lambda: memory().compact(voxel=1e-9), r"voxel must be at least .* got 1e-09"),
-    "no budget": (lambda: memory().prune(max_bytes=0), r"max_bytes must be a whole number of bytes above 0; got 0"),
-    "budget below one point": (lambda: memory().prune(max_bytes=3), r"max_bytes must hold at least one point"),
+    "no budget": (lambda: memory().prune(max_bytes=0), r"max_bytes. must be whole bytes above 0; got 0"),
+    "budget below one point": (
+        lambda: memory().prune(max_bytes=3),
+        r"max_bytes. must hold at least one point",
+    ),
     "world of no size": (lambda: memory().transform(scale=0.0), r"scale must be a finite number above 0"),
     "rotation that scales": (lambda: memory().transform(rotation=2 * torch.eye(3)), r"rotation must hold a rotation"),
     "translation of two numbers": (
