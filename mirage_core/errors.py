@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 
@@ -18,7 +19,7 @@ class MirageError(ValueError):
 
 # what Python raises on numbers, texts and structures that a damaged file holds
 DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError)
-DAMAGED = (*DAMAGED, ValueError, struct.error)
+DAMAGED = (*DAMAGED, ValueError, struct.error, SafetensorError)
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import torch
 from einops import rearrange
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .codec import CHANNELS, PatchCodec
-from .errors import MirageError, describe
+from .errors import MirageError, damage_refused, describe
 
 LEARNED_CODEC = "learned-codec-16"
 PATCH = 16
@@ -107,10 +106,8 @@ def load_codec(path: str | Path, layers=nn) -> LearnedCodec:
             names one.
     """
     name = Path(path).name
-    try:
+    with damage_refused(f"{name}:", "a whole .safetensors file"):
         weights = load_file(path)
-    except SafetensorError as error:
-        raise MirageError(f"{name}: must be a .safetensors file; it cannot be read ({error}).") from error
     codec = LearnedCodec(torch.zeros(CHANNELS), torch.ones(CHANNELS), layers=layers)
     wanted = codec.state_dict()
     for key in sorted(wanted.keys() | weights.keys()):

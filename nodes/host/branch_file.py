@@ -15,7 +15,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
 from ...mirage_core import MirageError
-from ...mirage_core.errors import describe
+from ...mirage_core.errors import damage_refused, describe
 
 PREFIXES = ("module.", "model.", "pipe.vace.", "vace.")  # what trainers put in front of the keys, in any combination
 TABLES = ("state_dict", "generator", "vace")  # files that keep the weights in a table of their own
@@ -88,7 +88,8 @@ def load_branch(path: str | Path) -> Branch:
         MirageError: a key is missing, left over, or of the wrong shape; the message names it.
     """
     name = Path(path).name
-    table, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
+    with damage_refused(f"{name}:", "a whole .safetensors file"):
+        table, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     weights = _branch_weights(name, table)
     for key, axes in {"vace_patch_embedding.weight": 5, "vace_blocks.0.ffn.0.weight": 2}.items():
         if key not in weights:

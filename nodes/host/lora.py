@@ -10,6 +10,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...mirage_core import MirageError
+from ...mirage_core.errors import damage_refused
 
 PREFIXES = re.compile(r"^(?:(?:base_model\.model|base_model|pipe\.dit|dit|diffusion_model|module|model)\.)+")
 KEY = re.compile(r"^(?P<layer>.+)\.(?:lora_(?P<half>[AB])(?:\.default)?(?:\.weight)?|(?P<alpha>alpha))$")
@@ -22,7 +23,9 @@ def load_lora(model: ModelPatcher, path: str | Path, strength: float) -> ModelPa
         MirageError: a key is no LoRA key, has no partner, or fits no weight of this model; the message names it.
     """
     name = Path(path).name
-    lora = _host_keys(name, comfy.utils.load_torch_file(str(path), safe_load=True))
+    with damage_refused(f"{name}:", "a whole .safetensors file"):
+        table = comfy.utils.load_torch_file(str(path), safe_load=True)
+    lora = _host_keys(name, table)
     targets = comfy.lora.model_lora_keys_unet(model.model, {})
     weights = model.model.state_dict()
     for layer in sorted({KEY.match(key)["layer"] for key in lora}):

@@ -91,6 +91,16 @@ def test_clips_are_read_with_their_cameras_and_depth(training, clips):
     torch.testing.assert_close(clip.depth, depth[:, ::2, ::2], rtol=1e-3, atol=1e-3)  # float16 in the file
 
 
+def test_pictures_and_folders_come_in_the_order_in_which_people_count(training, clips, tmp_path):
+    for name in ("room_10", "room_2"):
+        shutil.copytree(clips / "room_0", tmp_path / name)
+        for frame in (tmp_path / name / "frames").iterdir():
+            frame.rename(frame.with_name(f"r_{int(frame.stem)}.png"))
+    folders = training("clips").clip_folders(tmp_path, FRAMES)
+    assert [folder.path.name for folder in folders] == ["room_2", "room_10"]
+    assert [frame.name for frame in folders[0].frames] == [f"r_{n}.png" for n in range(FRAMES + 3)]
+
+
 def test_rgbd_with_poses_is_read_as_the_published_layout_is(training, pack, clips, tmp_path):
     published = training("clips").clip_folders(clips, FRAMES)[0]
     folder = tmp_path / "room"
