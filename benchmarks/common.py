@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "core"), str(ROOT / ".ci")]
 
 from mirage_core import Cameras, PointBlock  # noqa: E402 the path comes first
+from mirage_core.files import whole_file  # noqa: E402
 
 CHANNELS = 48
 TOKEN = 16  # pixels
@@ -39,6 +40,11 @@ class Asked:
     @property
     def on_gpu(self) -> bool:
         return self.device == "cuda"
+
+
+def save_figure(figure, path: Path) -> None:
+    with whole_file(path) as partial:
+        figure.savefig(partial, format="png", bbox_inches="tight")
 
 
 def seconds(calls: dict[str, Callable], device: str, repeats: int) -> dict[str, float]:

@@ -6,8 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")  # no window
 import matplotlib.pyplot as plt
-
-from mirage_core.files import whole_file
+from common import save_figure
 
 OURS, THEIRS, THIRD = "#0072b2", "#d55e00", "#009e73"  # told apart by colour-blind readers, too
 STYLE = {
@@ -32,8 +31,7 @@ def draw(result: dict, folder: Path, label: str) -> list[Path]:
                 about = result[name]["machine"]
                 figure.text(0.01, -0.04, f"{about['name']}, torch {about['torch']}", fontsize=7, color="0.4")
                 made.append(folder / f"{label}-{name}.png")
-                with whole_file(made[-1]) as partial:
-                    figure.savefig(partial, format="png", bbox_inches="tight")
+                save_figure(figure, made[-1])
                 plt.close(figure)
     return made
 
