@@ -141,7 +141,8 @@ def _what_it_could_be(path: Path) -> str:
     if not possible:
         suffixes = ", ".join(sorted({module.SUFFIX for module in FORMATS.values() if module.SUFFIX}))
         return f"camera files end in {suffixes}, or are a COLMAP model with its cameras and images. It is none of them."
-    return f"it fits none of: {'; '.join(f'{name} ({FORMATS[name].TITLE})' for name in possible)}."
+    titles = "; ".join(f"{name} ({FORMATS[name].TITLE})" for name in possible)
+    return f"it fits none of: {titles}. Set format to what it should be, to be told what it lacks."
 
 
 def files_read(path: Path) -> list[Path]:

@@ -6,12 +6,13 @@ Layout from COLMAP's documentation of its output format. OpenCV axes, pixel cent
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import MirageError, brief
-from ..files import natural, whole_file, write_text
+from ..files import natural, whole_file
 from .parsed import (
     Parsed,
     ReadOptions,
@@ -101,36 +102,34 @@ def read(path: Path, options: ReadOptions) -> Parsed:
 
 
 def write(path: Path, written: Written, binary: bool = False) -> None:
-    """Write ``cameras``, ``images`` and an empty ``points3D`` into a folder, in place of a model that it holds.
-
-    ``images`` goes first and comes last: without it a folder is no model, so that none is seen that is half written.
-    """
-    path.mkdir(parents=True, exist_ok=True)
-    for name in ("images", "cameras", "points3D"):
-        for kind in (".bin", ".txt"):
-            (path / f"{name}{kind}").unlink(missing_ok=True)
+    """Write ``cameras``, ``images`` and an empty ``points3D`` into a folder, in place of a model that it holds."""
     world2cam, (H, W) = written.world2cam, written.image_size
     cameras = [(n + 1, W, H, [k[0, 0], k[1, 1], k[0, 2], k[1, 2]]) for n, k in enumerate(written.K_pixels)]
     values = np.concatenate([matrix_to_quaternion(world2cam[:, :3, :3]), world2cam[:, :3, 3]], axis=1)
-    (_write_binary if binary else _write_text)(path, cameras, list(enumerate(values.tolist(), start=1)))
+    files = (_as_binary if binary else _as_text)(cameras, list(enumerate(values.tolist(), start=1)))
+    path.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:  # the files appear in the reverse order: images last, without which a folder is no model
+        for name, data in files.items():
+            file = path / f"{name}{'.bin' if binary else '.txt'}"
+            stack.enter_context(whole_file(file)).write_bytes(data)
+        for old in parts(path):  # also of the other kind: cameras are never read beside the images of another model
+            old.unlink()
 
 
-def _write_binary(path: Path, cameras: list[tuple], poses: list[tuple]) -> None:
+def _as_binary(cameras: list[tuple], poses: list[tuple]) -> dict[str, bytes]:
     pinholes = [struct.pack("<iiQQ4d", n, IDS["PINHOLE"], w, h, *values) for n, w, h, values in cameras]
     images = [
         struct.pack("<i7di", n, *values, n) + f"{n:05d}.png\0".encode() + struct.pack("<Q", 0) for n, values in poses
     ]
-    for name, rows in (("points3D", []), ("cameras", pinholes), ("images", images)):
-        with whole_file(path / f"{name}.bin") as partial:
-            partial.write_bytes(struct.pack("<Q", len(rows)) + b"".join(rows))
+    rows = {"images": images, "cameras": pinholes, "points3D": []}
+    return {name: struct.pack("<Q", len(some)) + b"".join(some) for name, some in rows.items()}
 
 
-def _write_text(path: Path, cameras: list[tuple], poses: list[tuple]) -> None:
-    write_text(path / "points3D.txt", "# no points\n")
-    lines = [f"{n} PINHOLE {w} {h} " + " ".join(map(repr, map(float, values))) for n, w, h, values in cameras]
-    write_text(path / "cameras.txt", "\n".join(lines) + "\n")
-    lines = [f"{n} " + " ".join(map(repr, values)) + f" {n} {n:05d}.png\n" for n, values in poses]
-    write_text(path / "images.txt", "\n".join(lines) + "\n")
+def _as_text(cameras: list[tuple], poses: list[tuple]) -> dict[str, bytes]:
+    pinholes = [f"{n} PINHOLE {w} {h} " + " ".join(map(repr, map(float, values))) for n, w, h, values in cameras]
+    images = [f"{n} " + " ".join(map(repr, values)) + f" {n} {n:05d}.png\n" for n, values in poses]
+    rows = {"images": images, "cameras": pinholes, "points3D": ["# no points"]}
+    return {name: ("\n".join(some) + "\n").encode() for name, some in rows.items()}
 
 
 def _folder(path: Path) -> Path:

@@ -42,7 +42,9 @@ def entry(data: dict, name: str, kind: type, where: str):
 def check_perspective(data: dict, where: str) -> None:
     """Raise MirageError for a panorama, a fisheye or a parallel view: read as a pinhole its cameras would be wrong."""
     found = [(name, data[name]) for name in KINDS if data.get(name) is not None]
-    strange = [(name, kind) for name, kind in found if str(kind).upper().replace("-", "_") not in PERSPECTIVE]
+    strange = [
+        (name, kind) for name, kind in found if str(kind).upper().replace("-", "_").replace(" ", "_") not in PERSPECTIVE
+    ]
     strange += [(name, data[name]) for name in OTHER_LENSES if data.get(name)]
     if strange:
         name, kind = strange[0]

@@ -74,6 +74,23 @@ def test_a_camera_path_that_cannot_be_finished_is_not_there(name, binary, tmp_pa
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
 
 
+def test_a_model_whose_write_fails_leaves_the_older_one(tmp_path, monkeypatch):
+    write_cameras(winding(4), tmp_path, "colmap", SIZE)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    write, calls = Path.write_bytes, []
+
+    def full(self, data):
+        calls.append(self)
+        if len(calls) == 3:
+            raise OSError("disk full")
+        return write(self, data)
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="disk full"):
+        broken.setattr(Path, "write_bytes", full)
+        write_cameras(winding(7), tmp_path, "colmap", SIZE, binary=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 def writes(call: ast.Call) -> bool:
     if isinstance(call.func, ast.Name):
         return call.func.id in WRITERS - {"write_text"}  # our own write_text is whole
@@ -88,7 +105,7 @@ def writes(call: ast.Call) -> bool:
 def writing_calls(node: ast.AST, whole: bool = False):
     """Lines that write a file, and whether each stands in a block of ``whole_file``."""
     if isinstance(node, ast.With):
-        whole = whole or any("whole_file(" in ast.unparse(item.context_expr) for item in node.items)
+        whole = whole or "whole_file(" in ast.unparse(node)  # itself, or what is entered in it
     if isinstance(node, ast.Call) and writes(node):
         yield node.lineno, whole
     for child in ast.iter_child_nodes(node):
