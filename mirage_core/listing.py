@@ -51,7 +51,7 @@ def _folder(root: str, inside: str) -> Folder:
         known = _read.get(path)
         if known is None or known.changed != changed:
             known = _read[path] = _listed(root, path, changed)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # gone meanwhile, or not ours to look into
+    except OSError:  # gone meanwhile, not ours to look into, or on a disk that does not answer
         _read.pop(path, None)
         return Folder(None, (), ())
     return known
@@ -75,5 +75,5 @@ def _inside(root: str, entry: os.DirEntry) -> bool:
     """Whether it is a file that leads nowhere else: others are refused when they are read."""
     if not entry.is_symlink():
         return True
-    target = Path(entry.path).resolve()
-    return target.is_file() and target.is_relative_to(root)
+    target = os.path.realpath(entry.path)
+    return os.path.isfile(target) and os.path.commonpath([root, target]) == root

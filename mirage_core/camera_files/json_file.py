@@ -1,6 +1,7 @@
 """Reading JSON with errors that name the file and what is missing, and refusing cameras that are no pinholes."""
 
 import json
+import re
 from pathlib import Path
 
 from ..errors import MirageError, brief, describe
@@ -41,9 +42,9 @@ def entry(data: dict, name: str, kind: type, where: str):
 
 def check_perspective(data: dict, where: str) -> None:
     """Raise MirageError for a panorama, a fisheye or a parallel view: read as a pinhole its cameras would be wrong."""
-    found = [(name, data[name]) for name in KINDS if data.get(name) is not None]
+    found = {name: data[name] for name in KINDS if data.get(name) is not None}
     strange = [
-        (name, kind) for name, kind in found if str(kind).upper().replace("-", "_").replace(" ", "_") not in PERSPECTIVE
+        (name, kind) for name, kind in found.items() if re.sub(r"[- ]", "_", str(kind).upper()) not in PERSPECTIVE
     ]
     strange += [(name, data[name]) for name in OTHER_LENSES if data.get(name)]
     if strange:

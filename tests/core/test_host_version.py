@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from host_version import NEEDED
+
 ROOT = Path(__file__).parent.parent.parent
 LOAD = """
 import asyncio, importlib.util, logging, sys
@@ -73,8 +75,5 @@ def test_a_missing_package_is_not_blamed_on_the_version(tmp_path):
 
 
 def test_the_needed_version_is_the_one_that_the_manager_reads():
-    sys.path.insert(0, str(ROOT))
-    from host_version import NEEDED
-
     needed = ".".join(map(str, NEEDED))
     assert f'requires-comfyui = ">={needed}"' in (ROOT / "pyproject.toml").read_text()
