@@ -56,6 +56,18 @@ def test_a_wider_picture_shows_more_at_the_sides_with_square_pixels():
     assert pixels[0, 0] == pixels[1, 1] == 5.0  # the vertical field of view is still 90 degrees
 
 
+def test_with_the_lens_of_a_picture_the_first_view_is_the_pictures_and_zooms_stay():
+    zoom = K.repeat(3, 1, 1)
+    zoom[2, :2] *= 2.0
+    path = Cameras(torch.stack([turned(1, degrees) for degrees in (0.0, 20.0, 40.0)]), zoom)
+    picture = Cameras.at_origin(60.0, (9, 16))
+    taken = path.with_lens_of(picture)
+    assert torch.equal(taken.cam2world, path.cam2world)
+    torch.testing.assert_close(taken.K[:2], picture.K.expand(2, 3, 3))
+    torch.testing.assert_close(taken.K[2].diagonal()[:2], 2 * picture.K[0].diagonal()[:2])
+    assert torch.equal(taken.K[2, :2, 2], picture.K[0, :2, 2])  # its middle stays
+
+
 def test_halfway_between_two_poses_is_half_the_turn():
     cameras = Cameras(torch.stack([turned(1, 0.0), turned(1, 80.0, (2.0, 0.0, 4.0))]), K)
     middle = cameras.interpolated(torch.tensor([0.5, 0.25, 1.0]))
