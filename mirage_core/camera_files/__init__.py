@@ -142,7 +142,7 @@ def _what_it_could_be(path: Path) -> str:
         suffixes = ", ".join(sorted({module.SUFFIX for module in FORMATS.values() if module.SUFFIX}))
         return f"camera files end in {suffixes}, or are a COLMAP model with its cameras and images. It is none of them."
     titles = "; ".join(f"{name} ({FORMATS[name].TITLE})" for name in possible)
-    return f"it fits none of: {titles}. Set format to what it should be, to be told what it lacks."
+    return f"it fits none of: {titles}. If it is one of these, set format to it, to be told what it lacks."
 
 
 def files_read(path: Path) -> list[Path]:
