@@ -8,7 +8,7 @@ import torch
 from .cameras import Cameras
 from .errors import MirageError, check_number
 from .memory import LatentMemory
-from .readout import Readout, splat
+from .readout import Read, Readout, splat
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,8 @@ def coverage(
     size: tuple[int, int],
     near_share: float = 0.1,
     least_known: float = 0.2,
+    *,
+    read: Read = splat,
 ) -> Coverage:
     """Read a memory along a path of one camera per video frame.
 
@@ -97,6 +99,7 @@ def coverage(
         near_share: a camera is inside of things if a point is nearer than this share of the median depth of all that
             the path sees.
         least_known: 0..1.
+        read: how the memory is read.
 
     Raises:
         MirageError: the memory is empty, or a limit is out of range.
@@ -107,7 +110,7 @@ def coverage(
         raise MirageError(f"coverage: least_known must lie in 0..1; got {least_known!r}.")
     stride = memory.spec.temporal
     views = path[::stride]
-    readout = splat(memory, views, size)
+    readout = read(memory, views, size)
     seen = readout.depth[readout.known]
     near = near_share * float(seen.median()) if len(seen) else 0.0
     return Coverage(

@@ -157,8 +157,24 @@ def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:
     return picked.masked_fill(~inside.to(image.device), torch.nan).flatten(-2)
 
 
+def tokens_touched(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Tokens with any pixel in a mask ``(T, H, W)``: bool ``(T, h, w)``."""
+    return token_pixels(mask, size).nan_to_num(0.0).amax(dim=-1) > 0
+
+
+def token_mask_pixels(tokens: Tensor, image_size: tuple[int, int]) -> Tensor:
+    """A bool ``(h, w)`` of tokens as bool ``(H, W)`` of the pixels that ``token_pixels`` gathers."""
+    (h, w), (H, W) = tokens.shape, image_size
+    return tokens[_owners(H, h)[:, None], _owners(W, w)]
+
+
+def _owners(pixels: int, tokens: int) -> Tensor:
+    """The token of each pixel along an axis: int64."""
+    return (2 * torch.arange(pixels) + 1) * tokens // (2 * pixels)
+
+
 def _members(pixels: int, tokens: int) -> tuple[Tensor, Tensor]:
-    owner = (2 * torch.arange(pixels) + 1) * tokens // (2 * pixels)  # int64, the token of each pixel
+    owner = _owners(pixels, tokens)
     count = torch.bincount(owner, minlength=tokens)
     first = count.cumsum(0) - count
     slot = torch.arange(int(count.max()))

@@ -15,15 +15,21 @@ from torch import Tensor
 from .cameras import Cameras
 from .compaction import appended
 from .conventions import MIN_DEPTH, NO_POINT
-from .errors import MirageError
+from .errors import MirageError, check_shape
 from .points import LiftSource, PointBlock
 from .splatting import Views, backend_named, project, visible_blocks
 
 AGREEMENT = 2.0**-4  # of depth: 6 %, above sensor noise and the spread within a token, below the gap to another object
 
 
-def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
-    """Add the points of ``block`` that the memory does not explain yet, view after view."""
+def fill(
+    blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None, shown: Tensor | None = None
+) -> tuple[PointBlock, ...]:
+    """Add the points of ``block`` that the memory does not explain yet, view after view.
+
+    Args:
+        shown: ``(T, h, w)`` depth that the cameras see of ``blocks``, 0 = none, if it is known already.
+    """
     source = _source("fill", block, cameras)
     if len(block) == 0:
         return tuple(blocks)
@@ -31,14 +37,18 @@ def fill(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | Non
     near = [blocks[number] for number in visible_blocks(blocks, views)]
     views = views.to(block.xyz.device)
     xyz, footprint = _joined((*near, block[:0]))  # of no blocks, too
-    remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
+    if shown is None:
+        remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
+    else:
+        check_shape("insert", "shown", shown, f"{(len(cameras), *source.size)}", (len(cameras), *source.size))
+        remembered = torch.where(shown >= MIN_DEPTH, shown, torch.inf).to(xyz.device)
     kept = source.view.new_zeros(0)  # int64 (M,) points of block
     for t in range(len(cameras)):
         view = views[slice(t, t + 1),]
         mine = (source.view == t).nonzero().squeeze(1)
         fresh = block.xyz[kept]
-        shown = torch.minimum(remembered[t], _depth_maps((fresh, block.footprint[kept]), view)[0])
-        explained = _explained(block.xyz[mine], shown, view)
+        nearest = torch.minimum(remembered[t], _depth_maps((fresh, block.footprint[kept]), view)[0])
+        explained = _explained(block.xyz[mine], nearest, view)
         explained |= _present(block.xyz[mine], torch.cat([xyz, fresh]), view)
         kept = torch.cat([kept, mine[~explained]])
     return appended(blocks, block[kept])

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .conventions import MIN_DEPTH, TOKEN_ANCHORS, anchor_offset
 from .errors import MirageError, check_choice, check_finite, check_number, check_shape, describe
-from .geometry import Geometry, token_pixels
+from .geometry import Geometry, tokens_touched
 from .points import LiftSource, PointBlock
 
 
@@ -24,8 +24,9 @@ def lift(
     Args:
         latents: ``(T, C, h, w)``, as the host hands them over, any float dtype.
         geometry: of the same T frames; its depth may be of any resolution not below the latent grid.
-        exclude: bool ``(T, H, W)`` at the depth's resolution, True = keep out of the memory (people, cars, sky). A
-            token goes if any of its pixels does; with "bilinear", as in the published code, if its corner pixel does.
+        exclude: bool, True = keep out of the memory (people, cars, sky): ``(T, h, w)`` of the tokens, or
+            ``(T, H, W)`` at the depth's resolution. There a token goes if any of its pixels does; with "bilinear", as
+            in the published code, if its corner pixel does.
         pooling: how depth is pooled to tokens, see ``Geometry.pooled``.
         token_anchor: "center", or "corner" for the published code's convention (conventions.py).
         frames: integers ``(T,)``, latent frame numbers to record; none = 0 .. T-1.
@@ -88,9 +89,11 @@ def _token_width(geometry: Geometry, size: tuple[int, int]) -> Tensor:
 
 
 def _excluded_tokens(exclude: Tensor, size: tuple[int, int], corner: bool) -> Tensor:
-    if not corner:
-        return token_pixels(exclude, size).nan_to_num(0.0).amax(dim=-1) > 0
     (H, W), (h, w) = exclude.shape[1:], size
+    if (H, W) == (h, w):
+        return exclude
+    if not corner:
+        return tokens_touched(exclude, size)
     rows, columns = torch.arange(h) * H // h, torch.arange(w) * W // w
     return exclude[:, rows[:, None], columns]
 
@@ -112,7 +115,10 @@ def _check_arguments(latents: Tensor, geometry: Geometry, exclude: Tensor | None
             )
         raise MirageError(f"lift: geometry must have one frame per latent frame, {T}; got {len(geometry)}.{hint}")
     if exclude is not None:
-        check_shape("lift", "exclude", exclude, f"bool {tuple(geometry.depth.shape)} like depth", geometry.depth.shape)
+        tokens, pixels = (T, *latents.shape[2:]), tuple(geometry.depth.shape)
+        form = f"bool {pixels} like depth, or {tokens} like latents"
+        sizes = tokens if isinstance(exclude, Tensor) and exclude.shape == tokens else pixels
+        check_shape("lift", "exclude", exclude, form, sizes)
         if exclude.dtype != torch.bool:
             raise MirageError(f"lift: exclude must be bool, True = leave out; got {describe(exclude)}.")
     if frames is not None:

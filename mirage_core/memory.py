@@ -119,7 +119,13 @@ class LatentMemory:
         check_choice("stored_as", "store", store, STORES)
         return replace(self, blocks=tuple(block.stored_as(store) for block in self.blocks), store=store)
 
-    def insert(self, block: PointBlock, policy: str = "fill", cameras: Cameras | None = None) -> "LatentMemory":
+    def insert(
+        self,
+        block: PointBlock,
+        policy: str = "fill",
+        cameras: Cameras | None = None,
+        shown: Tensor | None = None,
+    ) -> "LatentMemory":
         """Write a block of points.
 
         Args:
@@ -129,6 +135,8 @@ class LatentMemory:
                 code does. "refresh" adds everything and removes what the new tokens replace: older points at the same
                 place, or in front of it.
             cameras: the views that ``block`` was lifted from; "fill" and "refresh" need them. They become keyframes.
+            shown: ``(T, h, w)`` the memory's ``Readout.depth`` for these cameras, on the latent grid of the block, if
+                it has been read already: "fill" then does not read it again.
 
         Raises:
             MirageError: the block's channels differ from the memory's, the cameras are missing or too few, or a block
@@ -141,8 +149,11 @@ class LatentMemory:
         keyframes = self.keyframes + _keyframes(block, cameras)
         block = self._stored(block)
         if policy == "append":
-            return replace(self, blocks=appended(self.blocks, block), keyframes=keyframes)
-        blocks = (fill if policy == "fill" else refresh)(self.blocks, block, cameras)
+            blocks = appended(self.blocks, block)
+        elif policy == "fill":
+            blocks = fill(self.blocks, block, cameras, shown)
+        else:
+            blocks = refresh(self.blocks, block, cameras)
         return replace(self, blocks=blocks, keyframes=keyframes)
 
     def merge(self, other: "LatentMemory") -> "LatentMemory":

@@ -1,5 +1,6 @@
 """Reading the memory: splat it into the token grid of any camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,10 @@ class Readout:
     def exact(self) -> Tensor:
         """bool ``(T, h, w)``: tokens seen just where and as large as they were written, as when a camera is back."""
         return self.known & (self.placement.abs().amax(dim=1) <= EXACT)
+
+
+# What the views of a grid (h, w) see of a memory: ``splat``, or a caller's way to call it, on a device of its own, say.
+Read = Callable[[LatentMemory, Cameras, tuple[int, int]], Readout]
 
 
 def splat(

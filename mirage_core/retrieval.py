@@ -15,7 +15,7 @@ from .cameras import Cameras
 from .conventions import MIN_DEPTH, NO_POINT
 from .errors import MirageError, check_number
 from .memory import LatentMemory
-from .readout import splat
+from .readout import Read, splat
 from .splatting import Views, project
 
 VOXEL = 0.1  # scene units
@@ -34,7 +34,12 @@ class Reference:
 
 
 def seen_voxels(
-    memory: LatentMemory, cameras: Cameras, grid: tuple[int, int] | None = None, voxel: float = VOXEL
+    memory: LatentMemory,
+    cameras: Cameras,
+    grid: tuple[int, int] | None = None,
+    voxel: float = VOXEL,
+    *,
+    read: Read = splat,
 ) -> tuple[Tensor, ...]:
     """The voxels that each camera sees: sorted int64 ``(M_t,)``, one tensor per camera.
 
@@ -42,6 +47,7 @@ def seen_voxels(
         grid: ``(h, w)`` tokens of the views: only points that win a token count. None = every point in the field of
             view, hidden or not, as in the released code.
         voxel: edge length, scene units.
+        read: how the memory is read where there is a grid.
 
     Raises:
         MirageError: the memory is empty, or lies farther than 2^20 voxels from the origin.
@@ -50,7 +56,7 @@ def seen_voxels(
     check_number("seen_voxels", "voxel", voxel, above=0.0)
     xyz = torch.cat([block.xyz for block in memory.blocks])
     if grid is not None:
-        points = splat(memory, cameras, grid).point  # int64 (T, h, w)
+        points = read(memory, cameras, grid).point.to(xyz.device)  # int64 (T, h, w)
         return tuple(torch.unique(_numbered(xyz[view[view != NO_POINT]], voxel)) for view in points)
     numbers, place = torch.unique(_numbered(xyz, voxel), return_inverse=True)  # int64 (M,) sorted, (N,)
     views = Views.of(cameras, (1, 1), "center").to(xyz.device)

@@ -13,12 +13,13 @@ from .alignment import FITS, TOLERANCE, aligned, contradictions, fit_depth
 from .cameras import Cameras
 from .conventions import MIN_DEPTH
 from .errors import MirageError, check_choice, check_number
-from .geometry import Geometry, token_pixels
+from .geometry import Geometry, token_mask_pixels, tokens_touched
 from .lifting import lift
 from .memory import POLICIES, LatentMemory
-from .readout import splat
+from .readout import Read, splat
 
 UNALIGNED = "none"
+NO_DEPTH = "no depth"
 
 
 @dataclass(frozen=True)
@@ -82,33 +83,46 @@ def write_views(
     cameras: Cameras,
     first: int,
     settings: UpdateSettings,
+    *,
+    read: Read = splat,
 ) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor]:
     """Write some views to the memory, one after the other, so that each is aligned to those before it.
 
     Args:
         latents: ``(T, C, h, w)``.
         first: latent frame number of the first view.
+        read: how the memory is read.
 
     Returns:
         The memory, what became of each view, and the tokens that were left out for a reason: bool ``(T, h, w)``, all
-        of a view that was refused.
+        of a view that was refused. Every other token is written, or explained by what was there before.
     """
     reports, left_out = [], []
     for t in range(len(latents)):
         one = estimated.views(t, t + 1)
-        memory, report, excluded = _written(memory, latents[t : t + 1], one, cameras[[t]], first + t, settings)
+        seen = read(memory, cameras[[t]], tuple(latents.shape[-2:])).depth  # (1, h, w)
+        fitted, report, excluded = _fitted(one, cameras[[t]], seen[0], first + t, settings)
+        if fitted is not None:
+            block = lift(latents[t : t + 1], fitted, exclude=excluded[None], frames=torch.tensor([first + t]))
+            memory = memory.insert(block, settings.policy, cameras=cameras[[t]], shown=seen)
         reports.append(report)
         left_out.append(excluded)
     return memory, tuple(reports), torch.stack(left_out)
 
 
 def aligned_to_memory(
-    geometry: Geometry, memory: LatentMemory, size: tuple[int, int], settings: UpdateSettings
+    geometry: Geometry,
+    memory: LatentMemory,
+    size: tuple[int, int],
+    settings: UpdateSettings,
+    *,
+    read: Read = splat,
 ) -> tuple[Geometry, tuple[ViewReport, ...]]:
     """Geometry brought to the memory's depth, each frame by itself; what contradicts the memory becomes invalid.
 
     Args:
         size: ``(h, w)`` token grid on which depths are compared.
+        read: how the memory is read.
 
     Raises:
         MirageError: no frame fits the memory.
@@ -116,49 +130,38 @@ def aligned_to_memory(
     depths, reports = [], []
     for t in range(len(geometry)):
         depth, camera = geometry.depth[t : t + 1], geometry.cameras[[t]]
-        fitted, report, excluded = _fitted(depth, {}, camera, memory, t, size, settings)
+        seen = read(memory, camera, size).depth[0]
+        fitted, report, excluded = _fitted(Estimate(depth), camera, seen, t, settings)
         reports.append(report)
-        if report.refused:
-            depths.append(torch.zeros_like(geometry.depth[t : t + 1]))
+        if fitted is None:
+            depths.append(torch.zeros_like(depth))
         else:
-            depths.append(torch.where(_pixels(excluded, geometry.image_size), 0.0, fitted.depth))
+            depths.append(torch.where(token_mask_pixels(excluded, geometry.image_size), 0.0, fitted.depth))
     if all(report.refused for report in reports):
         reasons = ", ".join(sorted({report.refused for report in reports}))
         raise MirageError(f"geometry: at least one frame must fit the memory; none of {len(reports)} does: {reasons}.")
     return Geometry(torch.cat(depths), geometry.cameras), tuple(reports)
 
 
-def _written(
-    memory: LatentMemory, latent: Tensor, estimated: Estimate, camera: Cameras, frame: int, settings: UpdateSettings
-) -> tuple[LatentMemory, ViewReport, Tensor]:
-    size = tuple(latent.shape[-2:])
-    fitted, report, excluded = _fitted(estimated.depth, estimated.exclude, camera, memory, frame, size, settings)
-    if fitted is None:
-        return memory, report, excluded
-    block = lift(latent, fitted, exclude=_pixels(excluded, fitted.image_size), frames=torch.tensor([frame]))
-    return memory.insert(block, settings.policy, cameras=camera), report, excluded
-
-
 def _fitted(
-    depth: Tensor,
-    exclude: dict[str, Tensor],
-    camera: Cameras,
-    memory: LatentMemory,
-    frame: int,
-    size: tuple[int, int],
-    settings: UpdateSettings,
+    estimated: Estimate, camera: Cameras, seen: Tensor, frame: int, settings: UpdateSettings
 ) -> tuple[Geometry | None, ViewReport, Tensor]:
-    """One view brought to the memory's depth (None: refused), its report, and tokens to leave out: bool ``(h, w)``."""
-    report, everything = ViewReport(frame), torch.ones(size, dtype=torch.bool)
+    """One view brought to the memory's depth (None: refused), its report, and tokens to leave out: bool ``(h, w)``.
+
+    Args:
+        seen: ``(h, w)`` depth that the memory shows the view, 0 = none.
+    """
+    depth, size = estimated.depth, tuple(seen.shape)
+    seen = seen.to(depth.device)
+    report, everything = ViewReport(frame), torch.ones_like(seen, dtype=torch.bool)
 
     def refused(why: str) -> tuple[None, ViewReport, Tensor]:
         return None, replace(report, refused=why), everything
 
     valid = torch.isfinite(depth) & (depth > 0)
     if not bool(valid.any()):
-        return refused("no depth")
+        return refused(NO_DEPTH)
     geometry = Geometry(torch.where(valid, depth, 0.0), camera)
-    seen = splat(memory, camera, size).depth[0]
     if settings.fit != UNALIGNED:
         fit = fit_depth(geometry.pooled(size)[0][0], seen, settings.fit)
         if fit is None:
@@ -167,25 +170,15 @@ def _fitted(
         if fit.residual > settings.max_residual:
             return refused("depth does not fit the memory")
         if not bool((fit.applied(geometry.depth) >= MIN_DEPTH).any()):
-            return refused("no depth")
+            return refused(NO_DEPTH)
         geometry = aligned(geometry, fit)
     pooled = geometry.pooled(size)[0][0]  # (h, w)
-    reasons = {name: _tokens(mask, size) for name, mask in exclude.items()}
+    reasons = {name: tokens_touched(mask, size)[0].to(seen.device) for name, mask in estimated.exclude.items()}
     reasons["contradiction"] = contradictions(pooled, seen, settings.tolerance)
-    excluded = torch.stack(list(reasons.values())).any(dim=0)  # bool (h, w)
+    named = torch.stack(list(reasons.values())).any(dim=0)  # bool (h, w)
+    reasons[NO_DEPTH] = (pooled < MIN_DEPTH) & ~named
+    excluded = named | reasons[NO_DEPTH]
     report = replace(report, excluded={name: int(mask.sum()) for name, mask in reasons.items() if bool(mask.any())})
-    if not bool(((pooled >= MIN_DEPTH) & ~excluded).any()):
+    if bool(excluded.all()):
         return refused("every token is left out")
     return geometry, report, excluded
-
-
-def _tokens(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """Tokens with any pixel in a mask ``(1, H, W)``: bool ``(h, w)``."""
-    return (token_pixels(mask, size).nan_to_num(0.0).amax(dim=-1) > 0)[0]
-
-
-def _pixels(tokens: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """A bool ``(h, w)`` of tokens as bool ``(1, H, W)`` of pixels."""
-    (h, w), (H, W) = tokens.shape, image_size
-    rows, columns = torch.arange(H) * h // H, torch.arange(W) * w // W
-    return tokens[rows[:, None], columns][None]

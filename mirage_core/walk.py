@@ -14,7 +14,7 @@ from .cameras import Cameras
 from .chunks import CHUNK_FRAMES, Chunk, plan_chunks
 from .errors import MirageError, check_number, check_shape
 from .memory import LatentMemory
-from .readout import Readout, splat
+from .readout import Read, Readout, splat
 from .retrieval import MAX_REFERENCES, MIN_OVERLAP, VOXEL, Reference, joined, pick_references, seen_voxels
 from .update import Estimate, UpdateSettings, ViewReport, write_views
 
@@ -113,13 +113,20 @@ class WalkState:
 
 
 def walk(
-    state: WalkState, cameras: Cameras, settings: WalkSettings, denoise: Denoise, estimate: EstimateDepth
+    state: WalkState,
+    cameras: Cameras,
+    settings: WalkSettings,
+    denoise: Denoise,
+    estimate: EstimateDepth,
+    *,
+    read: Read = splat,
 ) -> Iterator[WalkState]:
     """Yield the state after every chunk that ``state`` lacks.
 
     Args:
         state: where to go on; a new walk has one latent frame and a memory with points.
         cameras: one per pixel frame of the whole path.
+        read: how the memory is read.
 
     Raises:
         MirageError: the number of cameras fits no video, the start is not one frame, or a callable returns latents or
@@ -129,7 +136,7 @@ def walk(
     state.memory.require_points("walk")
     check_shape("walk", "latents", state.latents, "(N, C, h, w)", (None, state.memory.spec.channels, None, None))
     for chunk in plan[state.finished :]:
-        state = next_state(state, chunk, cameras, settings, denoise, estimate)
+        state = next_state(state, chunk, cameras, settings, denoise, estimate, read=read)
         yield state
 
 
@@ -140,11 +147,13 @@ def next_state(
     settings: WalkSettings,
     denoise: Denoise,
     estimate: EstimateDepth,
+    *,
+    read: Read = splat,
 ) -> WalkState:
     """The state after one more chunk: read, denoise, estimate, align, filter, lift, insert."""
     watch = _Stopwatch()
     views = cameras[list(chunk.poses(state.memory.spec.temporal))]
-    request, references = _request(state, chunk, views, settings)
+    request, references = _request(state, chunk, views, settings, read)
     watch.lap("read")
     latents = denoise(request)
     if latents.shape != request.readout.latents.shape:
@@ -152,18 +161,19 @@ def next_state(
             f"walk: the sampler (in Python denoise) must return {tuple(request.readout.latents.shape)}; got "
             f"{tuple(latents.shape)}."
         )
+    latents = latents.to(state.latents.device)
     watch.lap("denoise")
     estimated = estimate(latents, views, request.readout)
     watch.lap("estimate")
     held = 0 if chunk.number == 0 else 1  # the first latent frame is that of the chunk before, written already
     begin = 0 if chunk.number == 0 else len(state.latents)
     memory, reports, left_out = write_views(
-        state.memory, latents[held:], estimated.views(held), views[held:], begin, settings.update
+        state.memory, latents[held:], estimated.views(held), views[held:], begin, settings.update, read=read
     )
     if settings.max_bytes:
         memory = memory.prune(settings.max_bytes)
     size = tuple(latents.shape[-2:])
-    seen = seen_voxels(memory, views[held:], grid=size, voxel=settings.voxel)
+    seen = seen_voxels(memory, views[held:], grid=size, voxel=settings.voxel, read=read)
     written = tuple(one if not report.refused else one[:0] for one, report in zip(seen, reports, strict=True))
     watch.lap("update")
     report = ChunkReport(
@@ -176,22 +186,24 @@ def next_state(
         nbytes=memory.nbytes,
         seconds=watch.seconds,
     )
+    left_out = left_out.to(latents.device)
     if chunk.number:
         latents, left_out = torch.cat([state.latents, latents[1:]]), torch.cat([state.left_out, left_out])
     seen = state.seen + written
-    return WalkState(latents, memory, seen, left_out, request.readout.latents, (*state.reports, report))
+    scene = request.readout.latents.to(latents.device)
+    return WalkState(latents, memory, seen, left_out, scene, (*state.reports, report))
 
 
 def _request(
-    state: WalkState, chunk: Chunk, views: Cameras, settings: WalkSettings
+    state: WalkState, chunk: Chunk, views: Cameras, settings: WalkSettings, read: Read
 ) -> tuple[ChunkRequest, tuple[Reference, ...]]:
     size = tuple(state.latents.shape[-2:])
-    readout = splat(state.memory, views, size)
+    readout = read(state.memory, views, size)
     begins_walk = chunk.number == 0
     before = 0 if begins_walk else min(settings.preceding, len(state.latents) - 1, len(state.scene) - 1)
     references: tuple[Reference, ...] = ()
     if not begins_walk and settings.references:
-        of_targets = joined(seen_voxels(state.memory, views, grid=size, voxel=settings.voxel))
+        of_targets = joined(seen_voxels(state.memory, views, grid=size, voxel=settings.voxel, read=read))
         references = pick_references(of_targets, state.seen, settings.references, settings.min_overlap)
     last = len(state.latents) - 1
     request = ChunkRequest(

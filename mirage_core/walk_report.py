@@ -5,6 +5,7 @@ from dataclasses import asdict
 from .cameras import Cameras
 from .chunks import plan_chunks
 from .coverage import coverage
+from .readout import Read, splat
 from .walk import ChunkReport, WalkSettings, WalkState
 
 MIB = 2**20
@@ -20,11 +21,11 @@ def walk_summary(state: WalkState) -> dict:
     }
 
 
-def expectation(state: WalkState, cameras: Cameras, settings: WalkSettings) -> str:
+def expectation(state: WalkState, cameras: Cameras, settings: WalkSettings, *, read: Read = splat) -> str:
     """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most, and warnings."""
     stride = state.memory.spec.temporal
     plan = plan_chunks(len(cameras), stride, settings.chunk_frames)
-    covered = coverage(state.memory, cameras, tuple(state.latents.shape[-2:]))
+    covered = coverage(state.memory, cameras, tuple(state.latents.shape[-2:]), read=read)
     share = sum(covered.known) / len(covered.known)
     tokens = int((1.0 - share) * len(covered.known) * state.latents.shape[-2] * state.latents.shape[-1])
     points = state.memory.num_points + tokens
