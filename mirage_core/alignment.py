@@ -57,6 +57,7 @@ def fit_depth(estimate: Tensor, remembered: Tensor, kind: str = "scale") -> Dept
     """
     check_choice("fit_depth", "kind", kind, FITS)
     check_shape("fit_depth", "remembered", remembered, f"{tuple(estimate.shape)} like estimate", estimate.shape)
+    estimate, remembered = estimate.cpu(), remembered.cpu()  # few numbers, read one by one, in float64
     both = (estimate >= MIN_DEPTH) & (remembered >= MIN_DEPTH)
     compared = int(both.sum())
     if compared < MIN_COMPARED:
@@ -105,6 +106,7 @@ def contradictions(depth: Tensor, remembered: Tensor, tolerance: float = TOLERAN
     """
     check_number("contradictions", "tolerance", tolerance, above=0.0)
     check_shape("contradictions", "remembered", remembered, f"{tuple(depth.shape)} like depth", depth.shape)
+    remembered = remembered.to(depth.device)
     known = remembered >= MIN_DEPTH
     near = -F.max_pool2d(-torch.where(known, remembered, torch.inf)[None, None], 3, stride=1, padding=1)[0, 0]
     far = F.max_pool2d(torch.where(known, remembered, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]

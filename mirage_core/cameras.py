@@ -10,6 +10,7 @@ from kornia.geometry.liegroup import So3
 from kornia.geometry.quaternion import Quaternion
 from torch import Tensor
 
+from .devices import check_one_device, resolved
 from .errors import MirageError, check_finite, check_number, check_shape, check_size, describe
 from .splines import pose_spline
 
@@ -20,7 +21,7 @@ MIN_PIXELS = 4.0  # a focal length below this many pixels is a normalised one
 
 @dataclass(frozen=True, eq=False)
 class Cameras:
-    """T pinhole cameras.
+    """T pinhole cameras, all on one device.
 
     Attributes:
         cam2world: ``(T, 4, 4)``, camera point to world point, OpenCV axes, scene units. Rigid: no scale, no mirror.
@@ -40,8 +41,9 @@ class Cameras:
         if len(cam2world) == 0:
             raise MirageError(f"Cameras: cam2world must hold at least one camera; got {describe(cam2world)}.")
         K = _one_per_view(self.K, len(cam2world))
-        _check_rigid(cam2world)
-        _check_intrinsics(K)
+        check_one_device("Cameras", cam2world=cam2world, K=K)
+        _check_rigid(cam2world.cpu())
+        _check_intrinsics(K.cpu())
         if float(K[:, :2].abs().max()) > MAX_NORMALISED:
             raise MirageError(
                 f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
@@ -90,12 +92,16 @@ class Cameras:
         H, W = check_size("Cameras.pixels_K", "image_size", image_size)
         return self.K * self.K.new_tensor([W, H, 1.0]).view(1, 3, 1)
 
+    @property
+    def device(self) -> torch.device:
+        return self.cam2world.device
+
     def to(self, device: torch.device | str) -> "Cameras":
         """The cameras on another device; they remember their numbers on the host."""
-        if self.cam2world.device == torch.device(device):
+        if self.device == resolved(device):
             return self
         moved = Cameras(self.cam2world.to(device), self.K.to(device))
-        if moved.cam2world.device.type != "cpu":
+        if moved.device.type != "cpu":
             moved.__dict__["host"] = self.host
         return moved
 
@@ -212,6 +218,8 @@ class Cameras:
 
     @staticmethod
     def concatenated(parts: Sequence["Cameras"]) -> "Cameras":
+        """All cameras of some parts, on the device of the first."""
+        parts = [part.to(parts[0].device) for part in parts]
         return Cameras(torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts]))
 
 
@@ -286,3 +294,9 @@ def _check_intrinsics(K: Tensor) -> None:
     rest[:, :2, 2] = 0
     if float(rest.abs().max()) > 0 or float((K[:, 2, 2] - 1).abs().max()) > 0:
         raise MirageError(f"Cameras: K must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]; got {K[0].tolist()}.")
+    if float(K[:, :2].abs().max()) > MAX_NORMALISED:
+        raise MirageError(
+            f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
+            f"got fx {float(K[0, 0, 0]):g}, cx {float(K[0, 0, 2]):g}, which are pixels. "
+            "Use Cameras.from_pixels(cam2world, K, image_size=(H, W))."
+        )

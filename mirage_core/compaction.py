@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .devices import working_device
 from .errors import MirageError
 from .points import PointBlock
 
@@ -39,11 +40,12 @@ def appended(blocks: Sequence[PointBlock], new: PointBlock) -> tuple[PointBlock,
 
 def cut(points: PointBlock) -> tuple[PointBlock, ...]:
     """All points in blocks along a Morton curve; within a block they stay in the order in which they came."""
-    lowest = points.xyz.amin(dim=0).double()
-    extent = float((points.xyz.double() - lowest).max())
-    cells = (points.xyz.double() - lowest) * ((2**CUT_BITS - 1) / max(extent, 2.0**-60))
+    xyz = points.xyz.to(working_device(points.device)).double()
+    lowest = xyz.amin(dim=0)
+    extent = float((xyz - lowest).max())
+    cells = (xyz - lowest) * ((2**CUT_BITS - 1) / max(extent, 2.0**-60))
     order = torch.argsort(_morton(cells.long(), CUT_BITS), stable=True)  # int64 (N,)
-    return tuple(points[mine.sort().values] for mine in order.split(BLOCK_POINTS))
+    return tuple(points[mine.sort().values.to(points.device)] for mine in order.split(BLOCK_POINTS))
 
 
 def _runs(points: PointBlock) -> tuple[PointBlock, ...]:
@@ -59,6 +61,8 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     Raises:
         MirageError: the voxel is so small that the scene would need more than 2^20 of them along an axis.
     """
+    device = points.device
+    points = points.to(working_device(device))
     code = _morton(_voxels(points.xyz, voxel), VOXEL_BITS)  # int64 (N,)
     order = torch.argsort(points.footprint, stable=True)  # finest first, then lowest index
     order = order[torch.argsort(code[order], stable=True)]
@@ -69,7 +73,7 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     voxel_of = first.cumsum(0) - 1  # int64 (N,) which of the kept points each stands behind
     area = torch.zeros_like(kept.footprint).index_add_(0, voxel_of, points.footprint[order].square())
     kept = replace(kept, footprint=area.sqrt().clamp(max=voxel).maximum(kept.footprint))
-    return _runs(kept)
+    return _runs(kept.to(device))
 
 
 def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
@@ -81,11 +85,12 @@ def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
             f"prune: the budget (in Python max_bytes) must hold at least one point, {per_point} bytes or "
             f"{per_point / 2**20:.2g} MiB; got {max_bytes} bytes."
         )
-    extent = float((points.xyz.amax(dim=0) - points.xyz.amin(dim=0)).max())
+    xyz = points.xyz.to(working_device(points.device))
+    extent = float((xyz.amax(dim=0) - xyz.amin(dim=0)).max())
     small, large = extent * 2.0**-VOXEL_BITS, 2.0 * extent + 1.0  # one voxel of the large size holds everything
     for _ in range(SEARCH_STEPS):
         middle = (small * large) ** 0.5 if small > 0 else large / 2
-        fits = len(torch.unique(_voxels(points.xyz, middle), dim=0)) <= allowed
+        fits = len(torch.unique(_voxels(xyz, middle), dim=0)) <= allowed
         small, large = (small, middle) if fits else (middle, large)
     return compacted(points, large)
 

@@ -75,6 +75,6 @@ def cropped(memory: LatentMemory, selection: Selection, keep: bool = True) -> La
 
 def box_around(center: Tensor, size: Tensor) -> Tensor:
     """A box ``(2, 3)`` by its centre and edge lengths, both ``(3,)``."""
-    half = torch.as_tensor(size, dtype=torch.float32) / 2
     center = torch.as_tensor(center, dtype=torch.float32)
+    half = torch.as_tensor(size, dtype=torch.float32).to(center.device) / 2
     return torch.stack([center - half, center + half])

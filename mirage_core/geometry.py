@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .cameras import Cameras
+from .devices import check_one_device, working_device
 from .errors import MirageError, check_choice, check_shape, check_size, describe
 
 POOLINGS = ("median", "bilinear", "min")
@@ -19,7 +20,7 @@ class Geometry:
 
     Attributes:
         depth: ``(T, H, W)`` z-depth, scene units; 0 = no depth.
-        cameras: of the same T frames.
+        cameras: of the same T frames; they are brought to the device of ``depth``.
         valid: bool ``(T, H, W)``; False = no geometry here (sky, hole), whatever ``depth`` says. None = where depth is
             above 0. After construction it is always a tensor, and ``depth`` is 0 where it is False.
 
@@ -46,6 +47,7 @@ class Geometry:
         valid = self.valid
         if valid is not None:
             check_shape("Geometry", "valid", valid, f"bool {tuple(depth.shape)} like depth", tuple(depth.shape))
+            check_one_device("Geometry", depth=depth, valid=valid)
             if valid.dtype != torch.bool:
                 raise MirageError(f"Geometry: valid must be bool, True = geometry; got {describe(valid)}.")
         wanted = torch.ones_like(depth, dtype=torch.bool) if valid is None else valid
@@ -63,6 +65,7 @@ class Geometry:
             )
         object.__setattr__(self, "depth", torch.where(valid, depth, 0.0))
         object.__setattr__(self, "valid", valid)
+        object.__setattr__(self, "cameras", self.cameras.to(depth.device))
 
     def __len__(self) -> int:
         return len(self.depth)
@@ -124,13 +127,14 @@ class Geometry:
         """
         h, w = _check_grid("Geometry.pooled", size, self.image_size)
         check_choice("Geometry.pooled", "pooling", pooling, POOLINGS)
-        share = token_pixels(self.valid, (h, w)).float().nanmean(dim=-1)
+        pixels, valid = self._pixels((h, w)), self.valid.to(working_device(self.depth.device))
+        share = token_pixels(valid, (h, w)).nanmean(dim=-1)
         if pooling == "bilinear":
             depth = F.interpolate(self.depth.unsqueeze(1), size=(h, w), mode="bilinear", align_corners=False).squeeze(1)
-            return depth, share
-        pixels = token_pixels(torch.where(self.valid, self.depth, torch.nan), (h, w))  # (T, h, w, P), NaN = none
+            return depth, share.to(depth.device)
         depth = pixels.nanmedian(dim=-1).values if pooling == "median" else pixels.nan_to_num(torch.inf).amin(dim=-1)
-        return torch.where(share >= MIN_VALID_SHARE, depth, 0.0), share
+        depth = torch.where(share >= MIN_VALID_SHARE, depth, 0.0)
+        return depth.to(self.depth.device), share.to(self.depth.device)
 
     def edges(self, size: tuple[int, int], tolerance: float) -> Tensor:
         """Tokens that straddle a depth edge: bool ``(T, h, w)``.
@@ -139,10 +143,16 @@ class Geometry:
         10th, so that a few stray pixels do not count.
         """
         h, w = _check_grid("Geometry.edges", size, self.image_size)
-        pixels = token_pixels(torch.where(self.valid, self.depth, torch.nan), (h, w))
+        pixels = self._pixels((h, w))
         ends = pixels.new_tensor([0.1, 0.9])
         near, far = torch.stack([frame.nanquantile(ends, dim=-1) for frame in pixels], dim=1)  # (2, T, h, w)
-        return far > near * (1.0 + tolerance)  # NaN, a token without depth, compares False
+        straddles = far > near * (1.0 + tolerance)  # NaN, a token without depth, compares False
+        return straddles.to(self.depth.device)
+
+    def _pixels(self, size: tuple[int, int]) -> Tensor:
+        """Valid depths of each token: ``(T, h, w, P)``, NaN = none, where they can be worked on."""
+        depth = torch.where(self.valid, self.depth, torch.nan)
+        return token_pixels(depth.to(working_device(depth.device)), size)
 
 
 def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:

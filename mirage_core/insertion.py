@@ -15,6 +15,7 @@ from torch import Tensor
 from .cameras import Cameras
 from .compaction import appended
 from .conventions import MIN_DEPTH, NO_POINT
+from .devices import placed, working_device
 from .errors import MirageError, check_shape
 from .points import LiftSource, PointBlock
 from .splatting import Views, backend_named, project, visible_blocks
@@ -35,23 +36,24 @@ def fill(
         return tuple(blocks)
     views = Views.of(cameras, source.size, source.token_anchor)
     near = [blocks[number] for number in visible_blocks(blocks, views)]
-    views = views.to(block.xyz.device)
-    xyz, footprint = _joined((*near, block[:0]))  # of no blocks, too
+    here = block.to(working_device(block.device))
+    views = views.to(here.device)
+    xyz, footprint = (placed(column, here.device) for column in _joined((*near, block[:0])))  # of no blocks, too
     if shown is None:
         remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
     else:
         check_shape("insert", "shown", shown, f"{(len(cameras), *source.size)}", (len(cameras), *source.size))
-        remembered = torch.where(shown >= MIN_DEPTH, shown, torch.inf).to(xyz.device)
-    kept = source.view.new_zeros(0)  # int64 (M,) points of block
+        remembered = torch.where(shown >= MIN_DEPTH, shown, torch.inf).to(here.device)
+    kept = here.source.view.new_zeros(0)  # int64 (M,) points of block
     for t in range(len(cameras)):
         view = views[slice(t, t + 1),]
-        mine = (source.view == t).nonzero().squeeze(1)
-        fresh = block.xyz[kept]
-        nearest = torch.minimum(remembered[t], _depth_maps((fresh, block.footprint[kept]), view)[0])
-        explained = _explained(block.xyz[mine], nearest, view)
-        explained |= _present(block.xyz[mine], torch.cat([xyz, fresh]), view)
+        mine = (here.source.view == t).nonzero().squeeze(1)
+        fresh = here.xyz[kept]
+        nearest = torch.minimum(remembered[t], _depth_maps((fresh, here.footprint[kept]), view)[0])
+        explained = _explained(here.xyz[mine], nearest, view)
+        explained |= _present(here.xyz[mine], torch.cat([xyz, fresh]), view)
         kept = torch.cat([kept, mine[~explained]])
-    return appended(blocks, block[kept])
+    return appended(blocks, block[kept.to(block.device)])
 
 
 def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
@@ -67,8 +69,8 @@ def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | 
         mine = block[source.view == t]
         if len(mine):
             seen_from = views[slice(t, t + 1),]
-            near, view = visible_blocks(kept, seen_from), seen_from.to(block.xyz.device)
-            shown = _depth_maps((mine.xyz, None), view)[0]
+            near, view = visible_blocks(kept, seen_from), seen_from.to(working_device(block.device))
+            shown = _depth_maps((placed(mine.xyz, view.device), None), view)[0]
             for number in near:
                 kept[number] = _without_replaced(kept[number], shown, view)
             kept = list(appended([old for old in kept if len(old)], mine))
@@ -136,10 +138,10 @@ def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:
 
 
 def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock:
-    column, row, z, inside = _places(old.xyz, view)
+    column, row, z, inside = _places(placed(old.xyz, view.device), view)
     limit = torch.where(shown.isfinite(), shown * (1 + AGREEMENT), 0.0)  # (h, w), 0 = nothing new here
     replaced = inside & (z <= limit[row, column])
-    return old[~replaced] if bool(replaced.any()) else old
+    return old[~replaced.to(old.device)] if bool(replaced.any()) else old
 
 
 def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:

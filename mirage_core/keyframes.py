@@ -50,8 +50,7 @@ class Keyframes(Sequence):
         parts = [part for part in (self, other) if len(part)]
         if len(parts) < 2:
             return parts[0] if parts else self
-        cameras = Cameras.concatenated([self.cameras, other.cameras.to(self.cameras.cam2world.device)])
-        return Keyframes(cameras, self.frames + other.frames)
+        return Keyframes(Cameras.concatenated([self.cameras, other.cameras]), self.frames + other.frames)
 
     def chosen(self, places: Sequence[int]) -> "Keyframes":
         """Some of the views."""

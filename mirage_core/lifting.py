@@ -4,6 +4,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from .cameras import Cameras
 from .conventions import MIN_DEPTH, TOKEN_ANCHORS, anchor_offset
 from .errors import MirageError, check_choice, check_finite, check_number, check_shape, describe
 from .geometry import Geometry, tokens_touched
@@ -33,7 +34,8 @@ def lift(
         edge: leave out tokens whose own depths differ by more than this share (``Geometry.edges``); none = keep them.
 
     Returns:
-        World-frame points, frame by frame, in row-major cell order; tokens without depth are left out.
+        World-frame points, frame by frame, in row-major cell order, on the device of ``latents``; tokens without depth
+        are left out.
 
     Raises:
         MirageError: shapes or lengths differ, latents are not finite, an option is unknown, or no token is left.
@@ -44,12 +46,14 @@ def lift(
     _check_arguments(latents, geometry, exclude, frames)
     check_choice("lift", "token_anchor", token_anchor, TOKEN_ANCHORS)
     T, _, h, w = latents.shape
-    depth, share = geometry.pooled((h, w), pooling)  # (T, h, w) both
+    here = latents.device
+    depth, share = (pooled.to(here) for pooled in geometry.pooled((h, w), pooling))  # (T, h, w) both
+    cameras = geometry.cameras.to(here)
     keep = depth >= MIN_DEPTH  # bool (T, h, w)
     if edge is not None:
-        keep &= ~geometry.edges((h, w), check_number("lift", "edge", edge, above=0.0))
+        keep &= ~geometry.edges((h, w), check_number("lift", "edge", edge, above=0.0)).to(here)
     if exclude is not None:
-        keep &= ~_excluded_tokens(exclude, (h, w), corner=pooling == "bilinear").to(keep.device)
+        keep &= ~_excluded_tokens(exclude, (h, w), corner=pooling == "bilinear").to(here)
     if not bool(keep.any()):
         raise MirageError(
             f"lift: geometry must give at least one of the {T} x {h} x {w} tokens a depth; none has one "
@@ -59,19 +63,19 @@ def lift(
     view = keep.nonzero()[:, 0]  # int64 (N,)
     numbers = torch.arange(T) if frames is None else frames
     return PointBlock(
-        xyz=_unprojected(depth, geometry, token_anchor)[keep],
-        features=rearrange(latents, "t c h w -> t h w c")[keep.to(latents.device)],
-        footprint=(depth * _token_width(geometry, (h, w)))[keep],
+        xyz=_unprojected(depth, cameras, token_anchor)[keep],
+        features=rearrange(latents, "t c h w -> t h w c")[keep],
+        footprint=(depth * _token_width(cameras, (h, w)))[keep],
         confidence=share[keep],
-        frame=numbers.to(view.device)[view],
+        frame=numbers.to(here)[view],
         source=LiftSource((h, w), token_anchor, view),
     )
 
 
-def _unprojected(depth: Tensor, geometry: Geometry, token_anchor: str) -> Tensor:
+def _unprojected(depth: Tensor, cameras: Cameras, token_anchor: str) -> Tensor:
     """World points ``(T, h, w, 3)`` of pooled depth ``(T, h, w)``."""
     _, h, w = depth.shape
-    K, cam2world = geometry.cameras.K, geometry.cameras.cam2world
+    K, cam2world = cameras.K, cameras.cam2world
     at = anchor_offset(token_anchor)
     columns = (torch.arange(w).to(depth) + at) / w  # (w,) of the picture
     rows = (torch.arange(h).to(depth) + at) / h  # (h,)
@@ -82,9 +86,9 @@ def _unprojected(depth: Tensor, geometry: Geometry, token_anchor: str) -> Tensor
     return torch.einsum("tij,thwj->thwi", rotation, camera_points) + center[:, None, None, :]
 
 
-def _token_width(geometry: Geometry, size: tuple[int, int]) -> Tensor:
+def _token_width(cameras: Cameras, size: tuple[int, int]) -> Tensor:
     """Width of a token at depth 1, ``(T, 1, 1)``: geometric mean over both axes."""
-    focal = geometry.cameras.K[:, 0, 0] * geometry.cameras.K[:, 1, 1]
+    focal = cameras.K[:, 0, 0] * cameras.K[:, 1, 1]
     return (focal * size[0] * size[1]).rsqrt()[:, None, None]
 
 

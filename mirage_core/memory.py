@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .cameras import Cameras, check_similarity
 from .compaction import appended, compacted, pruned
+from .devices import resolved
 from .errors import MirageError, check_choice, check_number, describe
 from .insertion import fill, refresh
 from .keyframes import Keyframes
@@ -48,6 +49,8 @@ class LatentSpec:
 class LatentMemory:
     """A persistent spatial memory: an immutable value that shares its blocks with the memories made from it.
 
+    It lies on one device and stays there: what is written to it is brought to it.
+
     Attributes:
         spec: the latents it holds.
         blocks: the points; a point's index in the memory counts through the blocks in order.
@@ -68,9 +71,20 @@ class LatentMemory:
             check_choice("LatentMemory", "store", self.store, STORES)
         for block in self.blocks:
             self._check_block("LatentMemory", block)
+        places = sorted({str(block.device) for block in self.blocks})
+        if len(places) > 1:
+            raise MirageError(
+                f"LatentMemory: all blocks must lie on one device; got {' and '.join(places)}. "
+                "Move them with block.to(device)."
+            )
 
     def __repr__(self) -> str:  # short: the host prints inputs into its error dialog
         return f"LatentMemory({self.num_points} points, {self.nbytes / 2**20:.2f} MiB, {self.spec})"
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where its points are; None as long as there is no block."""
+        return self.blocks[0].device if self.blocks else None
 
     @property
     def num_points(self) -> int:
@@ -107,7 +121,9 @@ class LatentMemory:
             raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and write them to it first.")
 
     def to(self, device: torch.device | str) -> "LatentMemory":
-        """The memory on another device; blocks that are there already are shared."""
+        """The memory on another device; the same one if it is there already."""
+        if self.device in (None, resolved(device)):
+            return self
         return replace(self, blocks=tuple(block.to(device) for block in self.blocks))
 
     def stored_as(self, store: str) -> "LatentMemory":
@@ -219,7 +235,8 @@ class LatentMemory:
         return replace(self, blocks=pruned(self.points, max_bytes))
 
     def _stored(self, block: PointBlock) -> PointBlock:
-        """A block with its features kept as the memory keeps them."""
+        """A block where the memory is, with its features kept as the memory keeps them."""
+        block = block if self.device is None else block.to(self.device)
         store = self.store or (self.blocks[0].store if self.blocks else "")
         return block.stored_as(store) if store in STORES else block
 

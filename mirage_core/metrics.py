@@ -48,6 +48,7 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
     """
     check_number("revisits", "distance", distance, above=0.0)
     check_number("revisits", "angle", angle, above=0.0)
+    cameras = cameras.host  # few numbers, read one by one, in float64
     centers, rotation = cameras.centers, cameras.cam2world[:, :3, :3]
     apart = torch.cdist(centers.double(), centers.double())  # (F, F)
     turned = _angles(rotation)  # (F, F) degrees
@@ -91,7 +92,8 @@ def loop_closure(frames: Tensor, cameras: Cameras, distance: float, angle: float
 
 def picture_scores(one: Tensor, other: Tensor) -> tuple[float, float]:
     """PSNR in dB (at most ``BEST_PSNR``) and mean SSIM of two pictures ``(H, W, 3)``, 0..1."""
-    a, b = (picture.float().clamp(0, 1).movedim(-1, 0).unsqueeze(0) for picture in (one, other))
+    pictures = (one, other.to(one.device))
+    a, b = (picture.float().clamp(0, 1).movedim(-1, 0).unsqueeze(0) for picture in pictures)
     decibels = float(psnr(a, b, max_val=1.0))
     return min(decibels, BEST_PSNR), float(ssim(a, b, window_size=SSIM_WINDOW).mean())
 

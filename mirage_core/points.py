@@ -1,6 +1,6 @@
 """A block of points: latent tokens in the world."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .devices import check_one_device, resolved
 from .errors import MirageError, check_choice, check_finite, check_shape, describe
 
 STORES = ("float32", "float16", "bfloat16", "int8")  # how features can be kept
@@ -26,6 +27,8 @@ class LiftSource:
 @dataclass(frozen=True, eq=False)
 class PointBlock:
     """N latent tokens in the world. Never changed in place.
+
+    All of its tensors lie on one device.
 
     Attributes:
         xyz: ``(N, 3)`` world frame, scene units.
@@ -66,6 +69,9 @@ class PointBlock:
             check_shape("PointBlock", name, value, f"({n},) like xyz", (n,))
         for name, value in (("xyz", xyz), ("features", features), ("footprint", footprint)):
             check_finite("PointBlock", name, value)
+        view = None if self.source is None else self.source.view
+        columns = {"xyz": xyz, "features": features, "footprint": footprint, "confidence": confidence, "frame": frame}
+        check_one_device("PointBlock", **columns, feature_scale=self.feature_scale, view=view)
         object.__setattr__(self, "xyz", xyz)
         object.__setattr__(self, "footprint", footprint.float())
         object.__setattr__(self, "confidence", confidence.float())
@@ -76,12 +82,19 @@ class PointBlock:
 
     def __getitem__(self, index: Tensor | slice) -> "PointBlock":
         """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
-        return self._each(lambda column: column[index])
+        index = index.to(self.device) if isinstance(index, Tensor) else index
+        return PointBlock(**{name: column[index] for name, column in self.columns.items()})
+
+    @property
+    def device(self) -> torch.device:
+        return self.xyz.device
 
     def to(self, device: torch.device | str) -> "PointBlock":
-        if self.xyz.device == torch.device(device):
+        """The block on another device; the same one if it is there already."""
+        if self.device == resolved(device):
             return self
-        return self._each(lambda column: column.to(device))
+        source = self.source and replace(self.source, view=self.source.view.to(device))
+        return PointBlock(**{name: column.to(device) for name, column in self.columns.items()}, source=source)
 
     @property
     def columns(self) -> dict[str, Tensor]:
@@ -125,14 +138,11 @@ class PointBlock:
     @cached_property
     def box(self) -> np.ndarray:
         """``bounds`` as float64 numbers on the host, taken once: a readout asks for them without waiting."""
-        return self.bounds.double().cpu().numpy()
+        return self.bounds.cpu().double().numpy()
 
     @property
     def nbytes(self) -> int:
         return sum(column.nbytes for column in self.columns.values())
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "PointBlock":
-        return PointBlock(**{name: change(column) for name, column in self.columns.items()})
 
     @staticmethod
     def concatenated(blocks: Sequence["PointBlock"]) -> "PointBlock":

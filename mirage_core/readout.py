@@ -1,18 +1,21 @@
 """Reading the memory: splat it into the token grid of any camera."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from .cameras import Cameras
 from .conventions import NO_POINT, TOKEN_ANCHORS
+from .devices import placed, resolved, working_device
 from .errors import MirageError, check_choice, check_size, describe
 from .memory import LatentMemory
 from .points import PointBlock
 from .splatting import Gathered, Views, backend_named, visible_blocks
 
+POINT_BYTES = 16  # of float32: position and footprint
+CELL_BYTES = 64  # of a readout, beside the token: known, depth, point, offset and scale, and what they are made of
 EXACT = 2.0**-4  # of a token, and of a doubling of its size
 
 
@@ -36,6 +39,12 @@ class Readout:
     point: Tensor
     offset: Tensor
     scale: Tensor
+
+    def to(self, device: torch.device | str) -> "Readout":
+        """The readout on another device; the same one if it is there already."""
+        if self.known.device == resolved(device):
+            return self
+        return Readout(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
     @property
     def known_share(self) -> Tensor:
@@ -78,15 +87,18 @@ def splat(
         size: ``(h, w)`` of the token grid.
         footprint: False = every point covers the one cell it falls into, as in the published code.
         token_anchor: "center", or "corner" for the published code's convention (conventions.py).
-        backend: "auto", "triton" (CUDA and ROCm), "portable" (any torch device) or "reference" (loops, for tests).
+        backend: "auto" (triton where it runs, else portable), "triton" (CUDA and ROCm), "portable" (any torch device)
+            or "reference" (loops, for tests).
         device: where to compute; none = where the memory is. A memory that lies elsewhere stays there: positions of
-            blocks in view and tokens that are seen are all that is copied.
+            blocks in view and tokens that are seen are all that is copied. Where torch lacks what this takes, on MPS,
+            say, the CPU computes.
 
     Returns:
         The readout, on ``device``.
 
     Raises:
-        MirageError: the memory is empty, the size is not positive, or an option is unknown.
+        MirageError: the memory is empty, the size is not positive, an option is unknown, or a backend asked for by
+            name does not run on the device.
 
     Source: arXiv 2606.09828, latent readout. Departs from the released code: a reduction of packed depth and index
     keys instead of sort and overwrite, and footprints.
@@ -98,25 +110,44 @@ def splat(
     size = check_size("splat", "size", size)
     check_choice("splat", "token_anchor", token_anchor, TOKEN_ANCHORS)
     memory.require_points("splat")
-    device = torch.device(device or memory.blocks[0].xyz.device)
-    chosen = backend_named(backend, device)
+    asked = resolved(device or memory.device)
+    device = working_device(asked)
+    chosen = backend_named(backend, asked if backend == "triton" else device)
     views = Views.of(cameras, size, token_anchor)
     visible = visible_blocks(memory.blocks, views)
     if not visible:
-        return _nothing(memory, len(views), size, device)
+        return _nothing(memory, len(views), size, asked)
     blocks, views = [memory.blocks[number] for number in visible], views.to(device)
     xyz = _joined([block.xyz.T for block in blocks], device).T  # (N, 3), one run of memory per coordinate
     widths = _joined([block.footprint for block in blocks], device)  # (N,)
     point = chosen.winning_points(xyz, widths if footprint else None, views)
     gathered = chosen.gather(blocks, xyz, widths, point, views)
     known = point != NO_POINT
-    return Readout(known=known, point=_numbered(point, known, memory.blocks, visible), **gathered._asdict())
+    readout = Readout(known=known, point=_numbered(point, known, memory.blocks, visible), **gathered._asdict())
+    return readout.to(asked)
+
+
+def readout_bytes(
+    memory: LatentMemory, cameras: Cameras, size: tuple[int, int], device: torch.device | str, backend: str = "auto"
+) -> int:
+    """Bytes that ``splat`` takes on a device, about, beside a memory that lies there."""
+    device = resolved(device)
+    cells = len(cameras) * size[0] * size[1]
+    tokens = memory.blocks[0].tokens(slice(0, 0)) if memory.blocks else torch.zeros(0, memory.spec.channels)
+    token = memory.spec.channels * tokens.element_size()
+    if working_device(device) != device:
+        return cells * (token + CELL_BYTES)
+    visible = visible_blocks(memory.blocks, Views.of(cameras, size, "center"))
+    points = sum(len(memory.blocks[number]) for number in visible)
+    working = backend_named(backend, device).working_bytes(points, len(cameras), size)
+    # tokens: as they are found, over all cells, and in the order of the result
+    return POINT_BYTES * points + working + cells * (3 * token + CELL_BYTES)
 
 
 def _joined(columns: list[Tensor], device: torch.device) -> Tensor:
     """One column of some blocks, joined along its last axis, on ``device``."""
     column = columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
-    return column.to(device, non_blocking=True)
+    return placed(column, device)
 
 
 def _numbered(point: Tensor, known: Tensor, blocks: tuple[PointBlock, ...], visible: list[int]) -> Tensor:
@@ -125,9 +156,9 @@ def _numbered(point: Tensor, known: Tensor, blocks: tuple[PointBlock, ...], visi
     skipped = (lengths.cumsum(0) - lengths)[visible] - (lengths[visible].cumsum(0) - lengths[visible])
     if not bool(skipped.any()):
         return point
-    ends = lengths[visible].cumsum(0).to(point.device, non_blocking=True)
+    ends = placed(lengths[visible].cumsum(0), point.device)
     owner = torch.searchsorted(ends, point.clamp(min=0), right=True)
-    return torch.where(known, point + skipped.to(point.device, non_blocking=True)[owner], NO_POINT)
+    return torch.where(known, point + placed(skipped, point.device)[owner], NO_POINT)
 
 
 def _nothing(memory: LatentMemory, T: int, size: tuple[int, int], device: torch.device) -> Readout:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .cameras import Cameras
 from .conventions import MIN_DEPTH, NO_POINT
+from .devices import working_device
 from .errors import MirageError, check_number
 from .memory import LatentMemory
 from .readout import Read, splat
@@ -54,7 +55,7 @@ def seen_voxels(
     """
     memory.require_points("seen_voxels")
     check_number("seen_voxels", "voxel", voxel, above=0.0)
-    xyz = torch.cat([block.xyz for block in memory.blocks])
+    xyz = torch.cat([block.xyz for block in memory.blocks]).to(working_device(memory.device))
     if grid is not None:
         points = read(memory, cameras, grid).point.to(xyz.device)  # int64 (T, h, w)
         return tuple(torch.unique(_numbered(xyz[view[view != NO_POINT]], voxel)) for view in points)
@@ -89,7 +90,7 @@ def overlaps(target: Tensor, sets: Sequence[Tensor]) -> Tensor:
     shared = torch.zeros(len(every), dtype=torch.float64)
     if len(target) and len(every):
         at = torch.searchsorted(target, every).clamp(max=len(target) - 1)
-        shared = (target[at] == every).double().cpu()
+        shared = (target[at] == every).cpu().double()
     owner = torch.repeat_interleave(torch.arange(len(sets)), sizes)
     both = torch.zeros(len(sets), dtype=torch.float64).index_add_(0, owner, shared)
     return both / (sizes + len(target) - both).clamp(min=1)

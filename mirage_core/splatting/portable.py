@@ -17,7 +17,9 @@ from ..conventions import MIN_DEPTH, NO_POINT
 from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views, project
 
 TILE = {"cpu": 2**18}  # points x views that are worked on at a time; measured with benchmarks/readout.py
-TILE_ELSEWHERE = 2**25
+TILE_ELSEWHERE = 2**22  # 0.3 GB of working space, see below
+BYTES_PER_PLACE = 72  # that a point of a tile takes in each view, with footprints
+BYTES_PER_CELL = 240  # of each view: keys, and how far away their winners are
 VIEWS = 32  # that are worked on at a time
 WRITES = 2**20  # cells that disks are tried on at a time
 REFRESHED = frozenset((0, *(2 * 4**k for k in range(16))))  # tiles after which the farthest winners are found anew
@@ -65,6 +67,13 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
         _write_disks(keys, views, _farthest_within_reach(keys, views.size), view, column, row, *rest)
     keys = keys[:, :-1].reshape(T, h, w)
     return torch.where(keys == EMPTY, NO_POINT, keys & 0xFFFFFFFF)
+
+
+def working_bytes(points: int, views: int, size: tuple[int, int]) -> int:
+    """Bytes that ``winning_points`` takes on a GPU, about, beside its arguments."""
+    together = min(views, VIEWS)
+    tile = min(points * together, max(TILE_ELSEWHERE, together))
+    return BYTES_PER_PLACE * tile + BYTES_PER_CELL * views * size[0] * size[1]
 
 
 def _reaching(u, v, z, column, row, width, start: int, size: tuple[int, int], farthest: Tensor) -> tuple[Tensor, ...]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..cameras import Cameras
 from ..conventions import MIN_DEPTH, anchor_offset
+from ..devices import placed, resolved
 
 # A token's disk is drawn with this radius, in widths of the token: the circle around the square it was seen through,
 # so that neighbouring tokens leave no gap between them.
@@ -55,11 +56,16 @@ class Views:
         """Column and row, still as floats."""
         return (u.round(), v.round()) if self.corner else (u.floor(), v.floor())
 
+    @property
+    def device(self) -> torch.device:
+        return self.center.device
+
     def to(self, device: torch.device | str) -> "Views":
-        """On another device, without waiting for it."""
-        if self.center.device == torch.device(device):
+        """On another device."""
+        device = resolved(device)
+        if self.device == device:
             return self
-        numbers = self.packed.to(device, non_blocking=True)
+        numbers = placed(self.packed, device)
         rotation, center, focal, principal = numbers.split((9, 3, 3, 2))
         return Views(rotation.view(3, 3, -1), center, focal, principal, self.size, self.corner)
 

@@ -33,6 +33,11 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
     return points.to(xyz.device)
 
 
+def working_bytes(points: int, views: int, size: tuple[int, int]) -> int:
+    """The loops run on the CPU."""
+    return 0
+
+
 def _covered_cells(position, width, views: Views, t: int) -> list[tuple[tuple[int, int], np.float32]]:
     """The cells that a point covers in view ``t``, as (row, column), each with the depth it competes with there."""
     h, w = views.size

@@ -21,6 +21,7 @@ from . import gathering
 from .gathering import Gathered
 from .projection import DISK_RADIUS, MAX_RADIUS, REACH_PENALTY, Views
 
+BYTES_PER_CELL = 32  # of each view: keys, and the points that they name
 POINTS = 256  # per program
 CELLS, CHANNELS = 64, 16  # per program, and at a time
 EMPTY = torch.iinfo(torch.int64).max
@@ -59,6 +60,11 @@ def winning_points(xyz: Tensor, footprint: Tensor | None, views: Views) -> Tenso
                 enable_fp_fusion=False,
             )
     return torch.where(keys == EMPTY, NO_POINT, keys & 0xFFFFFFFF)
+
+
+def working_bytes(points: int, views: int, size: tuple[int, int]) -> int:
+    """Bytes that ``winning_points`` takes, about, beside its arguments."""
+    return BYTES_PER_CELL * views * size[0] * size[1]
 
 
 def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: Tensor, views: Views) -> Gathered:
