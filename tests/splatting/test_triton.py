@@ -103,19 +103,35 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from mirage_core.splatting import triton_kernels as ours
 assert not ours.INTERPRETED
-kinds = dict.fromkeys(("xyz", "footprint", "views", "depths", "offsets", "scales"), "*fp32")
-kinds |= dict.fromkeys(("keys", "table", "points"), "*i64") | {"latents": "*fp16"}
-sizes = dict(T=9, CORNER=True, FOOTPRINT=True, BLOCK=ours.POINTS, STEPS=8, SCALED=False)
-sizes |= dict(CELLS=ours.CELLS, CHANNELS=ours.CHANNELS, FEATURE=triton.language.float16)
-for kernel in (ours._reduce, ours._gather):
+backend, arch, warp = sys.argv[1:]
+target = GPUTarget(backend, int(arch) if backend == "cuda" else arch, int(warp))
+
+def compiled(kernel, store, corner=False):
+    kinds = dict.fromkeys(("xyz", "footprint", "views", "depths", "offsets", "scales"), "*fp32")
+    kinds |= dict.fromkeys(("keys", "table", "points"), "*i64")
+    kinds["latents"] = {"float32": "*fp32", "float16": "*fp16", "bfloat16": "*bf16", "int8": "*fp32"}[store]
+    sizes = dict(T=9, CORNER=corner, FOOTPRINT=True, BLOCK=ours.POINTS, STEPS=8, SCALED=store == "int8")
+    sizes |= dict(CELLS=ours.CELLS, CHANNELS=ours.CHANNELS, FEATURE=getattr(triton.language, store))
     signature = {n: "constexpr" if n in sizes else kinds.get(n, "i32") for n in kernel.arg_names}
     source = ASTSource(kernel, signature, {n: sizes[n] for n in kernel.arg_names if n in sizes})
-    for target in (GPUTarget("cuda", 75, 32), GPUTarget("cuda", 90, 32), GPUTarget("hip", "gfx942", 64)):
-        made = triton.compile(source, target=target, options={"enable_fp_fusion": False}).asm
-        if target.backend == "hip":
-            assert made["hsaco"]
-        else:
-            assert made["cubin"] and "div.rn" in made["ptx"] and "fma" not in made["ptx"], made["ptx"]
+    return triton.compile(source, target=target, options={"enable_fp_fusion": False}).asm
+"""
+
+RUNS = """
+for kernel, store, corner in ((ours._reduce, "float16", True), *((ours._gather, store, False) for store in STORES)):
+    made = compiled(kernel, store, corner)
+    if backend == "hip":
+        assert made["hsaco"]
+    else:
+        assert made["cubin"] and "div.rn" in made["ptx"] and "fma" not in made["ptx"], made["ptx"]
+"""
+
+FALLS_BACK = """
+import logging, torch
+import mirage_core.splatting as splatting
+logging.basicConfig(format="%(message)s")
+ours.winning_points = lambda *args: compiled(ours._reduce, "float16")  # as a launch on that card would
+assert not splatting.runs_triton(torch.device("cpu"))
 """
 
 REFUSE = """
@@ -126,16 +142,42 @@ splat(memory, Cameras(torch.eye(4)[None], torch.eye(3)), (4, 6), backend="triton
 """
 
 
-def run(code):
+def run(code, *arguments):
     """In a process of its own, where kernels are not interpreted."""
     env = {**os.environ, "TRITON_INTERPRET": "0"}
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
 
 
-def test_the_kernels_compile_for_gpus_without_fused_multiply_add(tmp_path, monkeypatch):
+NVIDIA = [("cuda", arch, "32") for arch in ("70", "75", "90", "120")]  # V100, T4, H100, RTX 5090
+AMD = [
+    ("hip", "gfx942", "64"),
+    *(("hip", arch, "32") for arch in ("gfx1030", "gfx1100", "gfx1201")),
+]  # MI300 and Radeons
+
+
+@pytest.mark.parametrize("target", [*NVIDIA, *AMD], ids=lambda target: target[1])
+def test_the_kernels_compile_for_gpus_without_fused_multiply_add(tmp_path, monkeypatch, target):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    done = run(COMPILE)
-    assert done.returncode == 0, done.stderr
+    done = run(COMPILE + f"STORES = {STORES}" + RUNS, *target)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"),
+    [
+        (("cuda", "61", "32"), "PTXASError: PTXAS error"),
+        (("hip", "gfx906", "64"), "RuntimeError: PassManager::run failed"),
+    ],
+    ids=["GTX 1080", "MI50"],
+)
+def test_for_cards_that_triton_has_left_behind_the_compiler_says_so_and_plain_torch_reads(
+    tmp_path, monkeypatch, target, cause
+):
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    done = run(COMPILE + FALLS_BACK, *target)
+    assert done.returncode == 0, done.stderr[-4000:]  # an error, not an abort of the process
+    assert cause in done.stderr and "plain torch instead" in done.stderr
 
 
 def test_on_a_cpu_the_backend_is_refused_in_words():
