@@ -1,20 +1,29 @@
 """Moving values between the host's devices: work on the compute device, hand over on the intermediate one."""
 
-from dataclasses import fields, replace
-
 import comfy.model_management
 
 from ...mirage_core import Cameras, LatentMemory, Readout, splat
+from ...mirage_core.readout import readout_bytes
 
 
 def read(memory: LatentMemory, cameras: Cameras, size: tuple[int, int], footprint: bool = True) -> Readout:
-    """Splat on the device that the host computes on; the memory stays where it is, but for what the cameras see."""
+    """``read_on_main_device``, handed over where the host keeps what nodes hand over."""
+    return on_intermediate_device(read_on_main_device(memory, cameras, size, footprint))
+
+
+def read_on_main_device(
+    memory: LatentMemory, cameras: Cameras, size: tuple[int, int], footprint: bool = True
+) -> Readout:
+    """Splat on the device that the host computes on, where models make room for it.
+
+    The memory stays where it is, but for what the cameras see.
+    """
     device = comfy.model_management.get_torch_device()
-    readout = splat(memory, cameras, size, footprint=footprint, device=device)
-    return on_intermediate_device(readout)
+    if not comfy.model_management.is_device_cpu(device):
+        comfy.model_management.free_memory(readout_bytes(memory, cameras, size, device), device)
+    return splat(memory, cameras, size, footprint=footprint, device=device)
 
 
 def on_intermediate_device(readout: Readout) -> Readout:
     """A readout where the host keeps what nodes hand over."""
-    device = comfy.model_management.intermediate_device()
-    return replace(readout, **{field.name: getattr(readout, field.name).to(device) for field in fields(readout)})
+    return readout.to(comfy.model_management.intermediate_device())

@@ -14,9 +14,9 @@ def memory_picture(memory: LatentMemory) -> Tensor:
     """Three charts: IMAGE ``(1, H, W, 3)``. An empty memory has empty ones."""
     picture, draw = three_charts()
     points = memory.points if memory.num_points else None
-    frames = torch.zeros(0) if points is None else points.frame.double().cpu()
-    confidence = torch.zeros(0) if points is None else points.confidence.double().cpu()
-    widths = torch.zeros(0) if points is None else points.footprint.double().cpu()
+    frames = torch.zeros(0) if points is None else points.frame.cpu().double()
+    confidence = torch.zeros(0) if points is None else points.confidence.cpu().double()
+    widths = torch.zeros(0) if points is None else points.footprint.cpu().double()
     mib = memory.nbytes / 2**20 / max(memory.num_points, 1)
     counts, edges = _counted(frames, whole=True)
     names = [f"{edge:.0f}" for edge in edges]
