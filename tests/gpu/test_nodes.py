@@ -1,0 +1,40 @@
+"""Every node in the host as users with a GPU start it. The host decides once what it runs on: a process for each.
+
+``MIRAGE_STARTS`` names the starts: "all", or some of ``pretend_host.STARTS`` with commas between them.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pretend_host import STARTS
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / ".ci"))
+
+from setup_host import host_dir  # noqa: E402 - found through the line above
+
+USUAL = "default,dynamic,gpu-only,novram"
+
+
+def starts() -> list[str]:
+    asked = os.environ.get("MIRAGE_STARTS", USUAL)
+    return list(STARTS) if asked == "all" else asked.split(",")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, ROOT / ".ci" / "tiny_models.py", host_dir(), folder], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("start", starts())
+def test_every_node_runs(models, start):
+    script = Path(__file__).parent / "every_node.py"
+    env = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, script, start, host_dir(), models]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
