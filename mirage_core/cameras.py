@@ -203,7 +203,10 @@ class Cameras:
         Args:
             times: ``(M,)``, each in ``0 .. T - 1``.
         """
-        times = check_shape("Cameras.interpolated", "times", times, "(M,)", (None,)).to(self.K)
+        times = check_shape("Cameras.interpolated", "times", times, "(M,)", (None,))
+        if self.device.type != "cpu":  # few numbers, and not every device has what a logarithm of rotations takes
+            return self.host.interpolated(times.cpu()).to(self.device)
+        times = times.to(self.K)
         if len(times) == 0 or float(times.min()) < 0 or float(times.max()) > len(self) - 1:
             raise MirageError(f"Cameras.interpolated: times must lie in 0..{len(self) - 1}; got {times.tolist()[:8]}.")
         low = times.floor().long().clamp(max=max(len(self) - 2, 0))  # int64 (M,)
@@ -267,6 +270,7 @@ def _check_rigid(cam2world: Tensor) -> None:
 
 def _check_rotation(who: str, name: str, rotation: Tensor) -> None:
     check_finite(who, name, rotation)
+    rotation = rotation.cpu()  # few numbers; not every device has determinants
     error = (rotation.mT @ rotation - torch.eye(3).to(rotation)).abs().amax(dim=(1, 2))  # (T,)
     determinant = torch.linalg.det(rotation)
     if bool((error > RIGID_TOLERANCE).any()):

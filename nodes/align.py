@@ -60,7 +60,7 @@ class AlignGeometry(io.ComfyNode):
         aligned, reports = aligned_to_memory(geometry, memory, size, settings)
         lines = [
             f"frame {one.frame}: {one.refused or f'scale {one.scale:.3f}, residual {one.residual:.1%}'}"
-            + (f", {one.excluded['contradiction']} tokens contradict" if one.excluded else "")
+            + (f", {one.excluded['contradiction']} tokens contradict" if "contradiction" in one.excluded else "")
             for one in reports
         ]
         return io.NodeOutput(aligned, "\n".join(lines))

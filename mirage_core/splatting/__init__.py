@@ -89,7 +89,7 @@ def try_triton(device: torch.device) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - C compiler, Triton, ptxas, driver: each fails with errors of its own
         said = next((line for line in str(error).splitlines() if line.strip()), "")
-        cause = f"{type(error).__name__}: {said.strip()[:LONGEST_CAUSE]}"
+        cause = f"{type(error).__name__}: {said.strip()[:LONGEST_CAUSE].rstrip('.!')}"
     if cause:
         raise MirageError(
             f"splat: backend 'triton' must be able to run its kernels on {device}; {cause}. Triton needs a C compiler, "
