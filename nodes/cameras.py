@@ -61,8 +61,7 @@ class CameraPath(io.ComfyNode):
                     default=33,
                     min=1,
                     max=100000,
-                    step=4,
-                    tooltip="Length in video frames. Video latents hold 1 + 4 n frames: 33, 49, 81 ...",
+                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi.",
                 ),
                 io.Combo.Input(
                     "easing", options=list(EASINGS), tooltip="smooth starts and stops gently, linear keeps one speed."
@@ -115,7 +114,13 @@ class CameraRange(io.ComfyNode):
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
                 io.Int.Input("first", default=0, min=0, max=10**6, tooltip="First video frame of the part."),
-                io.Int.Input("count", default=33, min=1, max=10**6, tooltip="How many video frames: 1 + 4 n for Wan."),
+                io.Int.Input(
+                    "count",
+                    default=33,
+                    min=1,
+                    max=10**6,
+                    tooltip="How many video frames: 1 + 4 n for Wan, 1 + 8 n for LTX.",
+                ),
             ],
             outputs=[CamerasSocket.Output(display_name="cameras")],
         )

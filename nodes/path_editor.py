@@ -25,9 +25,8 @@ class CameraPathEditor(io.ComfyNode):
                     default=81,
                     min=1,
                     max=100000,
-                    step=4,
-                    tooltip="Length in video frames. Video latents hold 1 + 4 n frames: 33, 49, 81 ... The keys keep "
-                    "their share of it.",
+                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi. The keys "
+                    "keep their share of it.",
                 ),
                 io.String.Input(
                     "path",

@@ -64,8 +64,8 @@ def scene_inputs() -> list[io.Input]:
         io.Conditioning.Input("positive", tooltip="What the walk shows."),
         io.Conditioning.Input("negative", tooltip="What it does not show."),
         MemorySocket.Input("memory"),
-        CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n for Wan."),
-        *video_size(step=8),
+        CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n for Wan, 1 + 8 n for LTX."),
+        *video_size(),
     ]
 
 
@@ -196,7 +196,7 @@ class MemorySampler(io.ComfyNode):
         prepared = _prepare(**scene)
         settings = SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise)
         made = sample(prepared.model, prepared.positive, prepared.negative, prepared.latent, settings)
-        return io.NodeOutput(made, *_readout(prepared), ui=_report(prepared))
+        return io.NodeOutput(prepared.video(made), *_readout(prepared), ui=_report(prepared))
 
 
 class ApplyMemory(io.ComfyNode):

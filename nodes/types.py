@@ -37,8 +37,12 @@ class LiftedPoints:
         return f"LiftedPoints({len(self.block)} points from {len(self.cameras)} frames, {self.spec})"
 
 
-def video_size(step: int = 16) -> list[io.Input]:
-    """Width and height, as every node asks for them that reads a memory or feeds a video model."""
+def video_size(step: int = 8) -> list[io.Input]:
+    """Width and height, as every node asks for them that reads a memory or feeds a video model.
+
+    Args:
+        step: pixels of a token of the smallest format; a memory of larger tokens is asked for its own when it is read.
+    """
     return [
         io.Int.Input(name, default=size, min=16, max=16384, step=step, tooltip="Of the video, pixels.")
         for name, size in (("width", 832), ("height", 480))

@@ -131,8 +131,8 @@ def _walk_inputs() -> list[io.Input]:
             default=CHUNK_FRAMES,
             min=5,
             max=1025,
-            step=4,
-            tooltip="Video frames made at once, 1 + 4 n. 33 as published; what the model was made for, at most.",
+            tooltip="Video frames made at once: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi. 33 as published; "
+            "what the model was made for, at most.",
         ),
         io.Combo.Input(
             "depth_fit",

@@ -24,7 +24,7 @@ class CameraPathToWanCamera(io.ComfyNode):
             search_aliases=["plucker", "camera embedding", "fun camera", "cameractrl", "mirage"],
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n."),
-                *video_size(),
+                *video_size(step=16),
                 _scale("The host's own moves go 1.5 units at speed 1."),
             ],
             outputs=[
@@ -53,7 +53,7 @@ class CameraPathToCameraCtrl(io.ComfyNode):
             search_aliases=["cameractrl poses", "animatediff", "fun camera", "mirage"],
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
-                *video_size(),
+                *video_size(step=16),
                 _scale("CameraCtrl's own moves go about 1 to 2 units."),
             ],
             outputs=[

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import comfy.model_management
 import torch
+import torch.nn.functional as F
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from einops import rearrange
@@ -12,11 +13,14 @@ from torch import Tensor
 
 from ...mirage_core import Cameras, MirageError, Readout
 from ...mirage_core.errors import check_choice, describe
-from .formats import spec_of
+from .connected import check_guides, check_start_pictures, holds, told_the_start, with_references
+from .formats import of_format, spec_of
+from .latents import near_multiples
 from .memory_device import on_intermediate_device, read
 from .models import ModelKind
-from .modes import MODES, Conditioned, Scene, Settings, hold_start, keep_exact
+from .modes import MODES, hold_start, keep_exact
 from .request import SCORES, Request, choose_mode
+from .scene import Conditioned, Scene, Settings
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps
 
@@ -28,7 +32,10 @@ ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a sampler takes, the readout behind it, and the mode that was used."""
+    """What a sampler takes, the readout behind it, and the mode that was used.
+
+    ``front``: latent frames that stand before the video, reference pictures of the texts.
+    """
 
     model: ModelPatcher
     positive: list
@@ -36,6 +43,11 @@ class Prepared:
     latent: dict
     readout: Readout
     mode: str
+    front: int
+
+    def video(self, made: dict) -> dict:
+        """What a sampler made of ``latent``, without what stands before the video."""
+        return {**made, "samples": made["samples"][:, :, self.front :]} if self.front else made
 
 
 def condition(request: Request) -> Prepared:
@@ -47,54 +59,81 @@ def condition(request: Request) -> Prepared:
     kind = ModelKind.of(request.model)
     kind.check(request.memory.spec)
     mode = choose_mode(request, kind)
-    _check_rest(request)
+    _check_rest(request, kind, mode)
     size, cameras = _views(request, kind)
     start, denoise = _start(request, kind, size)
-    references = _references(request, mode, kind, size)
+    texts, references = with_references([request.positive, request.negative], kind, size)
+    if mode == "concat":
+        check_start_pictures(texts, size)
+    front = references.shape[2]
+    remembered = _references(request, mode, kind, size)
     given = request.readout
     readout = read(request.memory, cameras, size[1:]) if given is None else on_intermediate_device(given)
     if not bool(readout.known.any()):
         log.warning("The memory knows nothing of what the cameras of this path see.")
-    base = Conditioned(request.model.clone(), request.positive, request.negative, start, denoise)
-    scene = Scene(
-        splat=rearrange(readout.latents.float(), "t c h w -> 1 c t h w"),
-        splat_known=readout.known,
-        splat_exact=readout.exact,
-        placement=rearrange(readout.placement.float(), "t c h w -> 1 c t h w"),
-        start=start,
-        kept=1.0 - denoise,
-        spatial=request.memory.spec.spatial,
+    start = torch.cat([references.expand(len(start), -1, -1, -1, -1), start], dim=2)
+    denoise = F.pad(denoise, (0, 0, 0, 0, front, 0), value=1.0)
+    base = Conditioned(request.model.clone(), *texts, start, denoise)
+    scene = _scene(readout, base, request.memory.spec.spatial, front)
+    base = _steered(base, scene, request, _settings(request, kind, remembered), mode)
+    return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode, front)
+
+
+def _scene(readout: Readout, base: Conditioned, spatial: int, front: int) -> Scene:
+    def after(value: Tensor) -> Tensor:  # (..., T, h, w), with nothing known of the frames before the video
+        return F.pad(value, (0, 0, 0, 0, front, 0))
+
+    return Scene(
+        splat=after(rearrange(readout.latents.float(), "t c h w -> 1 c t h w")),
+        splat_known=after(readout.known),
+        splat_exact=after(readout.exact),
+        placement=after(rearrange(readout.placement.float(), "t c h w -> 1 c t h w")),
+        start=base.latents,
+        kept=1.0 - base.denoise,
+        spatial=spatial,
+        front=front,
     )
-    if request.strength != 0:
-        _refuse_other_latents(base.model, kind, size)
+
+
+def _steered(base: Conditioned, scene: Scene, request: Request, settings: Settings, mode: str) -> Conditioned:
+    """What a sampler takes, with the memory and the start in it."""
+    kind, denoise = settings.kind, base.denoise
+    steers, kept = request.strength != 0, bool((denoise < 1).any())
+    if kind.pictures_latent:
+        start = torch.where(scene.kept_whole, scene.start, kind.empty(scene.start))
+        texts = (told_the_start(text, start, scene.kept_whole) for text in (base.positive, base.negative))
+        base = Conditioned(base.model, *texts, base.latents, denoise)
+    if steers or (kept and not kind.per_frame):
+        _refuse_other_latents(base.model, kind, scene.size)
+    if steers:
         base = replace(base, latents=scene.latents)
-        if kind.per_frame and mode != "per-token" and _uneven(denoise):
+        labels = (kept and kind.reference_tokens) or _uneven(denoise)  # that the host gets wrong
+        if kind.per_frame and mode != "per-token" and labels:
             give_tokens_their_timesteps(base.model, ALWAYS, denoise)
-        settings = _settings(request, kind, references)
         base = MODES[mode](base, scene, settings)
         if request.keep_exact:
             base = keep_exact(base, scene, settings)
-    if not kind.per_frame and bool((denoise < 1).any()):
+    if kept and not kind.per_frame:
         base = replace(hold_start(base, scene, kind), denoise=torch.ones_like(denoise))
-    return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode)
+    return base
 
 
-def _check_rest(request: Request) -> None:
+def _check_rest(request: Request, kind: ModelKind, mode: str) -> None:
+    texts = [request.positive, request.negative]
+    check_guides(texts)
+    if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
+        raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
     check_choice("score", "score", request.score, SCORES)
     SigmaWindow.of(request.model, request.start_percent, request.end_percent)
-    if request.vae is not None and not spec_of(request.vae).agrees(request.memory.spec):
-        raise MirageError(
-            f"vae: must make the latents that the memory holds, {request.memory.spec}; it makes {spec_of(request.vae)}."
-        )
+    made = request.memory.spec if request.vae is None else spec_of(request.vae)
+    if not made.agrees(request.memory.spec) or not of_format(made.name, kind.latent_format):
+        raise MirageError(f"vae: must make the latents that the memory holds, {request.memory.spec}; it makes {made}.")
     if request.model.model_options.get("context_handler") is not None:
         raise MirageError("model: context windows cannot be combined with a memory, which is read for the whole path.")
 
 
 def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int]) -> None:
-    """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others.
-
-    Some modes would read something else without a word: a Uni3C patch of another size encodes its empty video.
-    """
+    """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others."""
     T, *tokens = size
     wanted = (kind.channels, T, *tokens) if kind.video else (kind.channels, *tokens)
 
@@ -102,7 +141,8 @@ def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int,
         if tuple(x.shape[1:]) != wanted or not (kind.video or len(x) == T):
             raise MirageError(
                 f"latent: must be the one that comes with the conditioned model, {T} frames of {tuple(tokens)} tokens "
-                f"(h, w), as the memory was read; the sampler brings {tuple(x.shape)}."
+                f"(h, w), as the memory was read; the sampler brings {tuple(x.shape)}. Sample that one, without sound "
+                "or guides added to it."
             )
         return executor(x, *args, **kwargs)
 
@@ -133,9 +173,10 @@ def _views(request: Request, kind: ModelKind) -> tuple[tuple[int, int, int], Cam
     """Latent frames and tokens ``(T, h, w)``, and the camera of each latent frame."""
     spec, cameras = request.memory.spec, request.cameras
     width, height, count = request.width, request.height, len(cameras)
-    if width % spec.spatial or height % spec.spatial or min(width, height) < 1:
+    if min(width, height) < 1 or width % spec.spatial or height % spec.spatial:
         raise MirageError(
-            f"width, height: must be multiples of {spec.spatial}, the pixels of a token; got {width} x {height}."
+            f"width, height: must be multiples of {spec.spatial}, the pixels of a token; got {width} x {height}. Near "
+            f"them are {near_multiples(width, spec.spatial)} and {near_multiples(height, spec.spatial)}."
         )
     if (count - 1) % spec.temporal:
         near = (count - 1) // spec.temporal * spec.temporal + 1
@@ -181,6 +222,8 @@ def _start_mask(mask: Tensor, given: Tensor, kind: ModelKind) -> Tensor:
     if not kind.video and mask.ndim == 4:
         mask = rearrange(mask, "t c h w -> 1 c t h w")
     fits = mask.ndim == 5 and mask.shape[0] in (1, B) and mask.shape[1] in (1, C)
+    if fits and tuple(mask.shape[2:]) == (frames, 1, 1):  # of whole frames, as LTXVImgToVideo makes it
+        mask = mask.expand(-1, -1, -1, h, w)
     if not fits or tuple(mask.shape[2:]) != (frames, h, w):
         raise MirageError(
             f"start: its noise mask must be (1, 1, {frames}, {h}, {w}), per latent frame and token; "

@@ -4,28 +4,86 @@ import comfy.latent_formats
 import torch
 from torch import Tensor
 
-from ...mirage_core import LatentSpec
+from ...mirage_core import LatentSpec, MirageError
 from ...mirage_core.codec import PATCHES, PatchCodec
 from ...mirage_core.learned_codec import LEARNED_CODEC
 
-# The host's VAE classes by (class of the model, latent channels). A name keeps latents of equal shape apart.
-KNOWN_VAES = {("WanVAE", 16): "wan21", ("WanVAE", 48): "wan22", ("TAEHV", 48): "wan22"}
-COLOURS = {"wan21": comfy.latent_formats.Wan21, "wan22": comfy.latent_formats.Wan22}
+# The host's video VAEs by (class of the model, latent channels). A name keeps latents of equal shape apart.
+VIDEO_VAES = {
+    ("WanVAE", 16): "wan21",
+    ("WanVAE", 48): "wan22",
+    ("TAEHV", 16): "wan21",
+    ("TAEHV", 32): "hunyuanvideo15",
+    ("TAEHV", 48): "wan22",
+    ("TAEHV", 128): "ltx",
+    ("VideoVAE", 12): "mochi",
+    ("VideoVAE", 128): "ltx",
+    ("AutoencoderKL", 16): "hunyuanvideo",
+    ("AutoencodingEngine", 32): "hunyuanvideo15",
+    ("AutoencoderKLCogVideoX", 16): "cogvideox",
+    ("CausalContinuousVideoTokenizer", 16): "cosmos1",
+    ("VideoAutoencoderKLWrapper", 16): "seedvr2",
+}
+LATENT_FORMATS = {
+    "wan21": comfy.latent_formats.Wan21,
+    "wan22": comfy.latent_formats.Wan22,
+    "hunyuanvideo": comfy.latent_formats.HunyuanVideo,
+    "hunyuanvideo15": comfy.latent_formats.HunyuanVideo15,
+    "ltx": comfy.latent_formats.LTXV,
+    "mochi": comfy.latent_formats.Mochi,
+    "cogvideox": comfy.latent_formats.CogVideoX,
+    "cosmos1": comfy.latent_formats.Cosmos1CV8x8x8,
+}
+# A learned patch codec makes latents in the scale of Wan 2.2, for models of that layout that were trained on them.
+MODEL_FORMATS = {**LATENT_FORMATS, LEARNED_CODEC: comfy.latent_formats.Wan22}
+UNEVEN_VAES = {"MiniMaxH3VideoVAE": "those of MiniMax H3 span 1, 4, 4, 4 and 4 frames in turn"}
 SPREAD = 0.2  # deviation of the mean colours, 0..1, of the rooms that learned codecs are trained on, about
 SAMPLE = 20_000  # tokens that principal components are taken from
 UNNAMED = {16: "wan21", 48: "wan22"}  # a memory that does not know its format is coloured by its channel count
 
 
 def spec_of(vae) -> LatentSpec:
-    """The latents that a host VAE makes."""
+    """The latents that a host VAE makes.
+
+    Raises:
+        MirageError: its latent frames do not all span the same number of video frames.
+    """
     model = vae.first_stage_model
-    name = model.name if isinstance(model, PatchCodec) else KNOWN_VAES.get((type(model).__name__, vae.latent_channels))
-    return LatentSpec(
-        channels=vae.latent_channels,
-        spatial=vae.spacial_compression_encode(),
-        temporal=vae.temporal_compression_decode() or 1,
-        name=name or "",
-    )
+    uneven = UNEVEN_VAES.get(type(model).__name__)
+    if uneven:
+        raise MirageError(
+            f"vae: all latent frames but the first must span the same number of video frames; {uneven}, which a memory "
+            "cannot hold yet. Choose another model and its VAE, such as Wan or LTX-Video."
+        )
+    name, temporal = _name(vae), vae.temporal_compression_decode() or 1
+    if name not in LATENT_FORMATS:
+        return LatentSpec(vae.latent_channels, vae.spacial_compression_encode(), temporal, name)
+    latent_format = LATENT_FORMATS[name]  # the host gives its small VAE of LTX-2 the strides of another one
+    strides = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    return LatentSpec(vae.latent_channels, *strides, name)
+
+
+def of_format(name: str, latent_format: comfy.latent_formats.LatentFormat) -> bool:
+    """Whether latents of this name are those of a model with this latent format. Unnamed ones may be."""
+    named = MODEL_FORMATS.get(name)
+    if named is None:
+        return not name
+    # formats of one VAE derive from each other (LTX-2, CogVideoX 1.5), but so does Wan 2.2's from Wan 2.1's
+    return isinstance(latent_format, named) and latent_format.latent_channels == named.latent_channels
+
+
+def _name(vae) -> str:
+    model = vae.first_stage_model
+    if isinstance(model, PatchCodec):
+        return model.name
+    name = VIDEO_VAES.get((type(model).__name__, vae.latent_channels), "")
+    if (vae.temporal_compression_decode() or 1) == 1:
+        return ""  # pictures: Flux and SD3, SD 1.5 and SDXL share classes and channels
+    if getattr(vae, "not_video", False):
+        return f"{name} picture"  # HunyuanImage's refiner has the layout of HunyuanVideo 1.5
+    if isinstance(getattr(model, "latent_format", None), type):  # the small VAE of 16 channels serves two families
+        return next((known for known, form in LATENT_FORMATS.items() if form is model.latent_format), "")
+    return name
 
 
 def colours_of(spec: LatentSpec, features: Tensor) -> Tensor:
@@ -40,13 +98,12 @@ def colours_of(spec: LatentSpec, features: Tensor) -> Tensor:
     if spec.name == LEARNED_CODEC:
         return _normalised(comfy.latent_formats.Wan22(), features)[:, :3] * SPREAD + 0.5  # mean colours come first
     name = spec.name or UNNAMED.get(spec.channels, "")
-    if name not in COLOURS:
+    latent_format = LATENT_FORMATS[name]() if name in LATENT_FORMATS else comfy.latent_formats.LatentFormat()
+    if latent_format.latent_rgb_factors is None:
         return _principal_colours(features.float())
-    latent_format = COLOURS[name]()
-    factors = torch.tensor(latent_format.latent_rgb_factors)  # (C, 3)
-    return (
-        _normalised(latent_format, features) @ factors + torch.tensor(latent_format.latent_rgb_factors_bias)
-    ) * 0.5 + 0.5
+    normalised = _normalised(latent_format, features)
+    factors = normalised.new_tensor(latent_format.latent_rgb_factors)  # (C, 3)
+    return (normalised @ factors + normalised.new_tensor(latent_format.latent_rgb_factors_bias)) * 0.5 + 0.5
 
 
 def _normalised(latent_format: comfy.latent_formats.LatentFormat, features: Tensor) -> Tensor:
@@ -54,11 +111,10 @@ def _normalised(latent_format: comfy.latent_formats.LatentFormat, features: Tens
 
 
 def _principal_colours(features: Tensor) -> Tensor:
-    sample = features[:: max(1, len(features) // SAMPLE)]
+    sample = features[:: max(1, len(features) // SAMPLE)].cpu()  # float64, which not every device has
     _, vectors = torch.linalg.eigh(torch.cov(sample.T.double()).reshape(2 * sample.shape[1:]))  # ascending
     chosen = vectors[:, -3:].flip(1).float()  # (C, 3 or fewer)
     chosen = chosen * torch.where(chosen.sum(dim=0) < 0, -1.0, 1.0)  # a vector's sign is arbitrary
-    values = features @ chosen
-    low, high = torch.quantile(sample @ chosen, torch.tensor([0.02, 0.98]), dim=0)
-    colours = ((values - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
+    low, high = torch.quantile(sample @ chosen, torch.tensor([0.02, 0.98]), dim=0).to(features)
+    colours = ((features @ chosen.to(features) - low) / (high - low).clamp(min=1e-6)).clamp(0.0, 1.0)
     return torch.cat([colours, colours[:, -1:].expand(-1, 3 - colours.shape[1])], dim=1)

@@ -18,9 +18,17 @@ def token_grid(who: str, spec: LatentSpec, width: int, height: int) -> tuple[int
     if width % spec.spatial or height % spec.spatial:
         raise MirageError(
             f"{who}: width and height must be multiples of {spec.spatial}, the pixels of a token of this memory; got "
-            f"{width} x {height}."
+            f"{width} x {height}. Near them are {near_multiples(width, spec.spatial)} and "
+            f"{near_multiples(height, spec.spatial)}."
         )
     return height // spec.spatial, width // spec.spatial
+
+
+def near_multiples(value: int, of: int) -> str:
+    """The multiples next to a number, in words: "192 or 224"."""
+    below = value // of * of
+    near = (below, below + of) if value % of else (below,)
+    return " or ".join(str(size) for size in near if size > 0) or str(of)
 
 
 def latent_frames(latent: dict, channels: int) -> Tensor:

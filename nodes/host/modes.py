@@ -4,104 +4,27 @@ Each returns a cloned model, conditionings and a latent; nothing that came in is
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import comfy.ldm.common_dit
 import node_helpers
 import torch
-from comfy.model_patcher import ModelPatcher
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
 import nodes as host_nodes  # the host's own module of that name
 
 from ...mirage_core import MirageError
-from .branch import Branch, attach_branch
+from .branch import attach_branch
 from .compiling import leave_uncompiled
-from .flat_latents import flat_latent
+from .connected import as_batch, start_picture
 from .models import ModelKind
+from .scene import GREY, WHITE, Conditioned, Scene, Settings
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps, patchwise_known
 
-GREY, WHITE = 0.5, 1.0
 INSIDE = "mirage_inside"  # marks a conditioning entry that holds while the memory steers
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What the memory and the start frames say about the latents to be made.
-
-    Attributes:
-        splat: ``(1, C, T, h, w)`` the readout, raw VAE scale, anything where unknown.
-        splat_known: bool ``(T, h, w)``.
-        splat_exact: bool ``(T, h, w)`` seen just where and as large as they were written.
-        placement: ``(1, 3, T, h, w)`` of the readout.
-        start: ``(B, C, T, h, w)`` the frames to begin with, raw VAE scale; the format's mean where there are none.
-        kept: ``(B|1, 1, T, h, w)`` share of the start that stays as it is, 1 = all.
-        spatial: pixels per token.
-    """
-
-    splat: Tensor
-    splat_known: Tensor
-    splat_exact: Tensor
-    placement: Tensor
-    start: Tensor
-    kept: Tensor
-    spatial: int
-
-    @property
-    def known(self) -> Tensor:
-        """bool ``(B|1, 1, T, h, w)``: by the memory or by the start frames."""
-        return self.splat_known | self.kept_whole
-
-    @property
-    def kept_whole(self) -> Tensor:
-        return self.kept > 0.5
-
-    @property
-    def latents(self) -> Tensor:
-        """``(B, C, T, h, w)``: start frames, else the splat, else the format's mean."""
-        return torch.where(self.splat_known & ~self.kept_whole, self.splat, self.start)
-
-    @property
-    def size(self) -> tuple[int, int, int]:
-        return tuple(self.splat.shape[2:])
-
-
-@dataclass(frozen=True, eq=False)
-class Conditioned:
-    """What a sampler takes. ``denoise`` is the noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated."""
-
-    model: ModelPatcher
-    positive: list
-    negative: list
-    latents: Tensor
-    denoise: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """How strongly, when, and with what else."""
-
-    kind: ModelKind
-    strength: float
-    start_percent: float
-    end_percent: float
-    score: str
-    vae: object | None
-    branch: Branch | None
-    references: Tensor | None  # (1, C, R, h, w) raw VAE scale
-    uni3c: ModelPatcher | None
-    preceding: tuple[Tensor, Tensor] | None  # (P, C, h, w) frames, and what the memory showed of them; raw VAE scale
-
-    def window(self, model: ModelPatcher) -> SigmaWindow:
-        return SigmaWindow.of(model, self.start_percent, self.end_percent)
-
-    def flat(self, mode: str, value: float, size: tuple[int, int, int]) -> Tensor:
-        if self.vae is None:
-            shade = "grey" if value == GREY else "white"
-            raise MirageError(f"vae: mode {mode} must be able to encode a {shade} clip; connect the model's VAE.")
-        return flat_latent(self.vae, value, size)
 
 
 def branch(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
@@ -109,7 +32,7 @@ def branch(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
     normalised = settings.kind.normalised
     splat, known, preceding = scene.splat, scene.splat_known.expand_as(scene.splat), None
     if settings.preceding is not None and len(settings.preceding[0]):
-        frames, shown = (rearrange(value, "p c h w -> 1 c p h w") for value in settings.preceding)
+        frames, shown = (rearrange(value, "p c h w -> 1 c p h w").to(splat) for value in settings.preceding)
         preceding = normalised(frames)
         splat = torch.cat([splat, shown], dim=2)
         known = torch.cat([known, (shown != 0).any(dim=1, keepdim=True).expand_as(shown)], dim=2)
@@ -144,31 +67,42 @@ def vace(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
             f"model: its VACE context must have {2 * settings.kind.channels + folded} channels "
             f"for {scene.spatial} px tokens; it has {settings.kind.vace_channels}."
         )
-    grey = settings.flat("vace", GREY, scene.size)
+    front, (T, *tokens) = scene.front, scene.size
+    parts = [settings.flat("vace", GREY, (frames, *tokens)) for frames in (front, T - front) if frames]
+    grey = torch.cat(parts, dim=2)  # the video begins anew after the references, of which the memory says nothing
 
-    def values(known: Tensor) -> dict:
+    def values(text: dict, steers: bool) -> dict:
+        known = scene.known if steers else scene.kept_whole
         inactive = torch.where(known, scene.latents, grey)
-        reactive = grey.expand_as(inactive)
-        unknown = (~known).float().expand(len(inactive), folded, *scene.size)
+        reactive, unknown = grey.expand_as(inactive), (~known).float().expand(len(inactive), folded, T, *tokens)
+        controls = {"vace_frames": torch.cat([inactive, reactive], dim=1), "vace_mask": unknown}
+        others = {key: [as_batch(value, len(inactive)) for value in text.get(key, ())] for key in controls}
         return {
-            "vace_frames": [torch.cat([inactive, reactive], dim=1)],
-            "vace_mask": [unknown],
-            "vace_strength": [settings.strength],
+            **{key: [*others[key], value] for key, value in controls.items()},
+            "vace_strength": [*text.get("vace_strength", ()), settings.strength],
         }
 
-    return _with_values(base, values(scene.known), values(scene.kept_whole), settings, append=True)
+    return _with_values(base, values, settings)
 
 
 def concat(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
-    """Image-to-video models: the splat as their picture, grey where unknown, and their mask of what to make."""
+    """Image-to-video models: the splat as their picture, grey where unknown, and their mask of what to make.
+
+    A picture that a text holds already stays where its mask says that it is given, and where the memory knows nothing.
+    """
     grey = settings.flat("concat", GREY, scene.size)
 
-    def values(known: Tensor, strength: float) -> dict:
-        share = torch.where(scene.kept_whole, 1.0, known * strength)  # (B|1, 1, T, h, w)
-        return {"concat_latent_image": torch.lerp(grey, scene.latents, share), "concat_mask": 1.0 - share}
+    def values(text: dict, steers: bool) -> dict:
+        picture, mask = (as_batch(value, len(scene.latents)) for value in start_picture(text, grey))
+        theirs = (mask < 1).any(dim=1, keepdim=True)  # (B, 1, T, h, w)
+        share = scene.known * (settings.strength if steers else 0.0)
+        share = torch.where(scene.kept_whole, 1.0, torch.where(theirs, 0.0, share))
+        return {
+            "concat_latent_image": torch.lerp(picture, scene.latents, share.expand_as(picture)),
+            "concat_mask": mask * (1.0 - share),
+        }
 
-    inside, outside = values(scene.known, settings.strength), values(scene.kept_whole, 1.0)
-    return _with_values(base, inside, outside, settings, append=False)
+    return _with_values(base, values, settings)
 
 
 def uni3c(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
@@ -187,8 +121,20 @@ def uni3c(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
     leave_uncompiled(model)
     patch_size = model.get_model_object("diffusion_model").patch_size
     render = settings.kind.normalised(scene.latents)
+    render = comfy.ldm.common_dit.pad_to_patch_size(render, patch_size)  # as the host pads its input
+
+    def encoded(size: tuple[int, int, int]) -> Tensor:
+        """The render for the ``(T, h, w)`` that the network reads: pictures of Phantom stand behind the video."""
+        behind = size[0] - render.shape[2]
+        if behind < 0 or tuple(size[1:]) != tuple(render.shape[3:]):
+            raise MirageError(
+                f"uni3c: the memory was read for {tuple(render.shape[2:])} latent frames and tokens (h, w); the model "
+                f"reads {tuple(size)}. Sample the latent that comes with the model."
+            )
+        return F.pad(render, (0, 0, 0, 0, 0, behind))
+
     patch = model.model_options["transformer_options"]["patches"]["double_block"][-1]
-    patch.prepared_render = comfy.ldm.common_dit.pad_to_patch_size(render, patch_size)  # as the host pads its input
+    patch.encode_render_video = encoded  # instead of encoding a video of pixels
     return replace(base, model=model)
 
 
@@ -242,21 +188,19 @@ def _pulled(base: Conditioned, target: Tensor, share: Tensor, kind: ModelKind, w
     return replace(base, model=model)
 
 
-def _with_values(base: Conditioned, inside: dict, outside: dict, settings: Settings, append: bool) -> Conditioned:
-    """Put values into both conditionings: ``inside`` the window of the schedule, and ``outside`` it."""
+def _with_values(base: Conditioned, values: Callable[[dict, bool], dict], settings: Settings) -> Conditioned:
+    """Put values into both conditionings, made of each text's own and of whether the memory steers (in the window)."""
 
     def conditioning(entries: list) -> list:
         whole = settings.start_percent <= 0 and settings.end_percent >= 1
-        if whole:
-            return node_helpers.conditioning_set_values(entries, inside, append)
-        cut = node_helpers.conditioning_set_values_with_timestep_range(
-            entries, {INSIDE: True}, settings.start_percent, settings.end_percent
-        )
-        result = []
-        for entry in cut:
-            values = inside if entry[1].get(INSIDE) else outside
-            result += node_helpers.conditioning_set_values([entry], values, append)
-        return result
+        if not whole:
+            entries = node_helpers.conditioning_set_values_with_timestep_range(
+                entries, {INSIDE: True}, settings.start_percent, settings.end_percent
+            )
+        return [
+            [entry[0], {**entry[1], **values(entry[1], whole or bool(entry[1].get(INSIDE)))}, *entry[2:]]
+            for entry in entries
+        ]
 
     return replace(base, positive=conditioning(base.positive), negative=conditioning(base.negative))
 

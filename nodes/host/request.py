@@ -74,6 +74,12 @@ def choose_mode(request: Request, kind: ModelKind) -> str:
                 f"With this model and what is connected you can choose: {', '.join(possible)}."
             )
         chosen = request.mode
+    elif kind.begins_with_reference:
+        raise MirageError(
+            f"mode auto: must not choose for {kind.name}, whose first latent frame is its reference picture: what the "
+            "memory shows the first camera is lost there, and the video begins with the next one. If this is what you "
+            f"want, choose a mode yourself: {', '.join(possible)}."
+        )
     else:
         connected = [
             mode for mode, value in (("branch", request.branch), ("uni3c", request.uni3c)) if value is not None
@@ -105,7 +111,7 @@ def _objection(mode: str, request: Request, kind: ModelKind) -> str | None:
             return f"needs a Wan VACE model; this is {kind.name}"
     elif mode == "concat":
         if not kind.inpaints:
-            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels"
+            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels to fill"
     elif mode == "per-token":
         if not kind.per_frame or kind.inpaints:
             return f"needs a model that takes timesteps per token, such as Wan2.2-TI2V-5B; this is {kind.name}"

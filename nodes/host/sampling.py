@@ -10,6 +10,8 @@ import latent_preview
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
+from ...mirage_core import MirageError
+
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
 MAX_SEED = 0xFFFFFFFFFFFFFFFF
@@ -41,7 +43,15 @@ def sample(
 
     Args:
         on_step: none = the host's own progress bar and previews.
+
+    Raises:
+        MirageError: the model starts from noise of another scale than the host's plain samplers give it.
     """
+    if model.model.model_type.name == "V_PREDICTION_DDPM":
+        raise MirageError(
+            f"model: must be one that ComfyUI's plain samplers are for; {type(model.model).__name__} needs one of its "
+            "own. Use Apply Memory to Model, and SamplerCustom with VOIDSampler."
+        )
     samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     made = comfy.sample.sample(
         model,

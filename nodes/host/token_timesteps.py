@@ -16,6 +16,7 @@ import comfy.ldm.common_dit
 import comfy.utils
 import torch
 import torch.nn.functional as F
+from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
@@ -51,7 +52,7 @@ def give_tokens_their_timesteps(model: ModelPatcher, window: SigmaWindow, base: 
     if window != ALWAYS:
         model.set_model_denoise_mask_function(schedule.at_step)
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, _TokenLevels(schedule))
-    label = _labels(model.get_model_object("diffusion_model").patch_size, model.get_model_object("process_timestep"))
+    label = _labels(model.get_model_object("diffusion_model"), model.get_model_object("process_timestep"))
     model.add_object_patch("process_timestep", label)
 
 
@@ -92,13 +93,22 @@ class _TokenLevels:
         return torch.lerp(x, executor(x, t, *args, denoise_mask=mask, **kwargs), mask.to(x))
 
 
-def _labels(patch_size: tuple[int, int, int], previous: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A ``process_timestep`` for the model: one timestep per patch, as its noisiest token asks for."""
+def _labels(network: WanModel, previous: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A ``process_timestep`` for the model: one timestep per patch, as its noisiest token asks for.
+
+    A reference picture (Fun-Control), whose tokens stand before those of the video, keeps the timestep of the whole.
+    """
+    patch_size = network.patch_size
 
     def label(timestep: Tensor, x: Tensor, denoise_mask: Tensor | None = None, **kwargs) -> Tensor:
         if denoise_mask is None:
             return previous(timestep, x=x, **kwargs)
         mask = comfy.ldm.common_dit.pad_to_patch_size(denoise_mask[:, :1].float(), patch_size)
-        return F.max_pool3d(mask, patch_size).flatten(1) * timestep.unsqueeze(1)  # (B, tokens)
+        share = F.max_pool3d(mask, patch_size).flatten(1)  # (B, tokens)
+        reference = kwargs.get("reference_latent") if network.ref_conv is not None else None  # (B, C, h, w)
+        if reference is not None:
+            before = (reference.shape[-2] // patch_size[1]) * (reference.shape[-1] // patch_size[2])
+            share = F.pad(share, (before, 0), value=1.0)
+        return share * timestep.unsqueeze(1)
 
     return label

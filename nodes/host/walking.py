@@ -64,7 +64,7 @@ class WalkModels:
             settings,
             self.progress.on_step,
         )
-        latents = rearrange(made["samples"], "1 c t h w -> t c h w").to(chunk_request.first)
+        latents = rearrange(prepared.video(made)["samples"], "1 c t h w -> t c h w").to(chunk_request.first)
         return torch.cat([chunk_request.first, latents[1:]])
 
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:

@@ -87,7 +87,7 @@ def test_points_too_far_for_a_voxel_number_are_refused():
         seen_voxels(memory, looking((0.0, 0.0, 0.0)))
 
 
-@given(count=st.integers(0, 60), chunk=st.integers(1, 12), stride=st.sampled_from([1, 4, 8]))
+@given(count=st.integers(0, 60), chunk=st.integers(1, 12), stride=st.sampled_from([1, 4, 6, 8]))
 def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride):
     frames = 1 + stride * count
     chunks = plan_chunks(frames, stride, 1 + stride * chunk)
@@ -101,6 +101,18 @@ def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride
 def test_a_path_with_part_of_a_latent_frame_is_refused(frames):
     with pytest.raises(MirageError, match=rf"walk: frames must be 1 \+ 4 n, .*; got {frames}"):
         plan_chunks(frames, stride=4)
+
+
+@pytest.mark.parametrize("stride, frames", [(4, 97), (8, 97), (8, 81)])
+def test_chunks_of_33_frames_fit_wan_and_ltx(stride, frames):
+    chunks = plan_chunks(frames, stride)
+    assert {one.frames for one in chunks[:-1]} == {33} and chunks[-1].stop == frames
+
+
+def test_chunks_that_do_not_fit_mochi_name_those_that_do():
+    with pytest.raises(MirageError, match=r"walk: chunk_frames must be 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"):
+        plan_chunks(61, stride=6)
+    assert [one.frames for one in plan_chunks(73, stride=6, chunk_frames=31)] == [31, 31, 13]
 
 
 def test_a_chunk_that_would_add_nothing_is_refused():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 FRAMES, T = 9, 3  # pixel frames, latent frames
-SPATIAL = {16: 8, 48: 16}  # pixels per token by latent channels
+SPATIAL = {12: 8, 16: 8, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
 MODELS = {
     "per-token": "wan22_ti2v",
     "vace": "wan21_vace",
@@ -67,12 +67,19 @@ class World:
         return {**given, "positive": text(1), "negative": text(2), **mode("auto"), **others}
 
 
-def world(pack: Pack, channels: int, tokens: tuple[int, int] = (6, 10), name: str = "", temporal: int = 4) -> World:
+def world(
+    pack: Pack,
+    channels: int,
+    tokens: tuple[int, int] = (6, 10),
+    name: str = "",
+    temporal: int = 4,
+    frames: int = FRAMES,
+) -> World:
     core, (h, w), spatial = pack.core, tokens, SPATIAL[channels]
     H, W = h * spatial, w * spatial
     K = torch.tensor([[0.8, 0.0, 0.5], [0.0, 0.8 * W / H, 0.5], [0.0, 0.0, 1.0]])
-    cam2world = torch.eye(4).repeat(FRAMES, 1, 1)
-    cam2world[:, 0, 3] = torch.linspace(0.0, 0.6, FRAMES)
+    cam2world = torch.eye(4).repeat(frames, 1, 1)
+    cam2world[:, 0, 3] = torch.linspace(0.0, 0.6, frames)
     cameras = core.Cameras(cam2world, K)
     depth = torch.full((1, H, W), 2.0)
     depth[:, :, W * 2 // 3 :] = 0.0  # no depth

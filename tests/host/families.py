@@ -1,0 +1,139 @@
+"""Tiny models with random weights of families that ComfyUI knows, by its own loader and detection."""
+
+import json
+
+import torch
+from remembered import text
+from tiny_models import DIM, TEXT, random_weights
+
+SHORT = 32  # of a text's tokens, where the host reads it from the file
+
+
+def wan(cls: str, file: str = "model", transformer: dict | None = None, **sizes):
+    """A MODEL of a Wan class of the host.
+
+    Args:
+        file: the host's module that has the class.
+        transformer: what the file says about itself.
+    """
+    import importlib
+
+    network = getattr(importlib.import_module(f"comfy.ldm.wan.{file}"), cls)
+    size = {"dim": DIM, "ffn_dim": 64, "num_heads": DIM // 128, "num_layers": 2, "text_dim": TEXT}
+    return _loaded(network(**{**size, **sizes}, **_meta()), transformer)
+
+
+def hunyuan(in_channels: int = 16, **others):
+    from comfy.ldm.hunyuan_video.model import HunyuanVideo
+
+    sizes = dict(
+        in_channels=in_channels, out_channels=16, vec_in_dim=768, context_in_dim=SHORT, hidden_size=128, mlp_ratio=4.0,
+        num_heads=1, depth=1, depth_single_blocks=1, axes_dim=[16, 56, 56], theta=256, patch_size=[1, 2, 2],
+        qkv_bias=True, guidance_embed=True, byt5=False, meanflow=False, use_cond_type_embedding=False,
+        vision_in_dim=None, meanflow_sum=False,
+    )  # fmt: skip
+    return _loaded(HunyuanVideo(**{**sizes, **others}, **_meta()))
+
+
+def hunyuan15_super_resolution():
+    return hunyuan(98, out_channels=32, vec_in_dim=None, guidance_embed=False, patch_size=[1, 1, 1],
+                   use_cond_type_embedding=True, vision_in_dim=1152)  # fmt: skip
+
+
+def ltx():
+    from comfy.ldm.lightricks.model import LTXVModel
+
+    sizes = dict(num_attention_heads=2, attention_head_dim=32, cross_attention_dim=64, caption_channels=SHORT,
+                 num_layers=2, causal_temporal_positioning=True)  # fmt: skip
+    return _loaded(LTXVModel(in_channels=128, **sizes, **_meta()), sizes)
+
+
+def minimax_h3():
+    from comfy.ldm.minimax.model import MiniMaxH3Model
+
+    return _loaded(MiniMaxH3Model(
+        hidden_size=64, num_layers=2, token_refiner_num_layers=1, num_attention_heads=2, attention_head_dim=32,
+        ffn_hidden_size=64, text_dim=SHORT, timestep_input_dim=32, time_embed_hidden_size=32, time_embed_dim=32,
+        rope_inv_freq_len=4, **_meta(),
+    ))  # fmt: skip
+
+
+def cogvideox():
+    from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
+
+    return _loaded(CogVideoXTransformer3DModel(
+        num_attention_heads=2, attention_head_dim=64, in_channels=16, time_embed_dim=32, text_embed_dim=SHORT,
+        num_layers=2, use_rotary_positional_embeddings=True, **_meta(),
+    ))  # fmt: skip
+
+
+def mochi():
+    """Of its detection the host fixes large sizes, so that the model is made from a configuration of small ones."""
+    import comfy.model_detection
+    import comfy.model_patcher
+
+    config = comfy.model_detection.model_config_from_unet_config({
+        "image_model": "mochi_preview", "depth": 2, "patch_size": 2, "num_heads": 2, "hidden_size_x": 64,
+        "hidden_size_y": 32, "mlp_ratio_x": 192.0, "mlp_ratio_y": 4.0, "learn_sigma": False, "in_channels": 12,
+        "qk_norm": True, "qkv_bias": False, "out_bias": True, "attn_drop": 0.0, "patch_embed_bias": True,
+        "posenc_preserve_area": True, "timestep_mlp_bias": True, "attend_to_padding": False, "timestep_scale": 1000.0,
+        "use_t5": True, "t5_feat_dim": SHORT, "t5_token_length": 256, "rope_theta": 10000.0,
+    }, None)  # fmt: skip
+    cpu = torch.device("cpu")
+    config.set_inference_dtype(torch.float32, None, device=cpu)
+    model = config.get_model({}, "")
+    model.diffusion_model.load_state_dict(random_weights(_shapes(model.diffusion_model), 0))
+    return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
+
+
+def short_texts(mask: torch.dtype | None = None) -> dict:
+    """Both conditionings for a model that is not Wan.
+
+    Args:
+        mask: of the attention mask that LTX (int64) and Mochi (bool) read.
+    """
+    entries = {}
+    for seed, name in enumerate(("positive", "negative")):
+        values = {"pooled_output": torch.zeros(1, 768)}
+        if mask is not None:
+            values["attention_mask"] = torch.ones(1, 7, dtype=mask)
+        entries[name] = [[text(seed)[0][0][..., :SHORT].contiguous(), values]]
+    return entries
+
+
+class Read:
+    """What the host hands to a network, call after call: ``x`` with the channels that it adds, and the rest."""
+
+    def __init__(self, model, monkeypatch):
+        self.calls: list[dict] = []
+        network = model.get_model_object("diffusion_model")
+        original = network.forward
+
+        def forward(x, timestep, *args, **kwargs):
+            self.calls.append({**kwargs, "x": x.clone(), "t": timestep.clone()})
+            return original(x, timestep, *args, **kwargs)
+
+        monkeypatch.setattr(network, "forward", forward)
+
+    @property
+    def first(self) -> dict:
+        return self.calls[0]
+
+
+def _loaded(network: torch.nn.Module, transformer: dict | None = None):
+    import comfy.sd
+
+    metadata = {"config": json.dumps({"transformer": transformer})} if transformer else None
+    model = comfy.sd.load_diffusion_model_state_dict(random_weights(_shapes(network), 0), metadata=metadata)
+    assert model is not None, "ComfyUI's loader does not know it"
+    return model
+
+
+def _shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in network.state_dict().items()}
+
+
+def _meta() -> dict:
+    import comfy.ops
+
+    return {"device": "meta", "dtype": torch.float32, "operations": comfy.ops.disable_weight_init}
