@@ -107,7 +107,12 @@ def _check(name: str, header: dict[str, str], settings: dict[str, str], own: dic
     for wanted, saved in ((settings, header["settings"]), (own, header["own"])):
         saved = json.loads(saved)
         for key in wanted or ():
-            if saved.get(key) != wanted[key]:
+            if key not in saved:
+                raise MirageError(
+                    f"walk: {name} must say with which {key} it was made; it does not, as an earlier version of this "
+                    "pack has saved it. Begin another walk."
+                )
+            if saved[key] != wanted[key]:
                 raise MirageError(
                     f"walk: {name} was made with {key} {saved.get(key)}; now it is {wanted[key]}. "
                     "Set it back, or begin another walk."

@@ -111,6 +111,7 @@ class SceneWalk(io.ComfyNode):
         plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
         saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
         state = saved.begun(begin, keep_from, kept)
+        where = saved.report(state.finished)
         expected = expectation(begin, models.path, settings)
         log.info("Scene Walk: %s.", expected)
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
@@ -121,7 +122,7 @@ class SceneWalk(io.ComfyNode):
                 progress.chunk = chunk.number
                 state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
                 saved.save(state)
-            return _output(state, models, saved, expected)
+            return _output(state, models, where, expected)
 
 
 def _walk_inputs() -> list[io.Input]:
@@ -237,12 +238,11 @@ def _begin(memory: LatentMemory, start: dict) -> WalkState:
     return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; the host's models do the work
 
 
-def _output(state: WalkState, models: WalkModels, saved: SavedWalk, expected: str) -> io.NodeOutput:
+def _output(state: WalkState, models: WalkModels, where: str, expected: str) -> io.NodeOutput:
     models.progress.chunk = models.progress.chunks - 1
     models.progress.stage("decoding the whole walk", models.progress.each)
     frames = decoded(models.vae, state.latents)
     latent = {"samples": state.latents.transpose(0, 1).unsqueeze(0).contiguous()}
-    where = f"saved in {saved.folder}\n" if saved.folder is not None else ""
     text = f"{where}expected: {expected}\n{walk_text(state)}"
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
     picture, left_out = walk_picture(state.reports), state.left_out.float()

@@ -1,39 +1,20 @@
 """Where a walk is saved, and which saved chunks belong to it."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from torch import Tensor
-
-from ...mirage_core import LatentMemory, MirageError, __version__
+from ...mirage_core import MirageError, __version__
 from ...mirage_core.chunks import Chunk
 from ...mirage_core.files import whole_file
+from ...mirage_core.storage import packed
 from ...mirage_core.walk import WalkSettings, WalkState
 from ...mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
 from .folders import output_folder
+from .naming import Naming
 from .walking import WalkModels
-
-DIGITS = 12  # of a fingerprint
-
-
-def fingerprint(*parts: object) -> str:
-    """A short text that changes when any of some tensors, numbers, texts or lists of them does."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, Tensor):
-            digest.update(str((part.dtype, tuple(part.shape))).encode())
-            digest.update(part.detach().cpu().float().contiguous().numpy().tobytes())
-        elif isinstance(part, (list, tuple)):
-            digest.update(fingerprint(*part).encode())
-        elif isinstance(part, dict):
-            digest.update(fingerprint(*(item for key in sorted(part) for item in (key, part[key]))).encode())
-        else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()[:DIGITS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,22 +25,25 @@ class SavedWalk:
         folder: None = the walk is not saved.
         settings: what all chunks share, by name.
         own: what each chunk is made with; None = it was taken over from another walk.
+        unknown: what the walk is made with that cannot be compared with what another walk was made with.
     """
 
     folder: Path | None
     settings: dict[str, str]
     own: tuple[dict[str, str] | None, ...]
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls, save_as: str, models: WalkModels, walk: WalkSettings, begin: WalkState, plan: Sequence[Chunk], kept: int
     ) -> "SavedWalk":
-        settings = _settings(models, walk, begin)
-        own = [_own(models, chunk) for chunk in plan]
         if not save_as:
-            return cls(None, settings, tuple(own))
-        folder = output_folder(save_as) / fingerprint(settings, own[kept:], kept)
-        return cls(folder, settings, (*([None] * kept), *own[kept:]))
+            return cls(None, {}, (None,) * len(plan))
+        root, naming = output_folder(save_as), Naming()
+        settings = _settings(naming, models, walk, begin)
+        own = [_own(naming, models, chunk) for chunk in plan]
+        folder = _unused(root) if naming.unknown else root / naming.of([settings, own[kept:], kept])
+        return cls(folder, settings, (*([None] * kept), *own[kept:]), tuple(naming.unknown))
 
     def begun(self, begin: WalkState, keep_from: str, kept: int) -> WalkState:
         """Where to go on: after the chunks that are saved already, or were taken over.
@@ -80,6 +64,21 @@ class SavedWalk:
         if self.folder is not None:
             save_chunk(self.folder, state, self.settings, self.own[state.finished - 1] or {})
 
+    def report(self, taken: int) -> str:
+        """Where the walk is, and ``taken``: how many of its chunks were there already."""
+        if self.folder is None:
+            return ""
+        lines = [f"saved in {self.folder}"]
+        if taken:
+            lines.append(f"chunks taken from there, made before: {taken} of {len(self.own)}")
+        if self.unknown:
+            lines.append(
+                f"cannot be compared with other runs: {', '.join(self.unknown)}. So no later run goes on with these "
+                "chunks by itself; to go on with them, put this folder into keep_from and their number into "
+                "keep_chunks."
+            )
+        return "\n".join(lines) + "\n"
+
     def _take_over(self, keep_from: str, kept: int) -> None:
         source = output_folder(keep_from)
         if self.folder is None:
@@ -95,32 +94,39 @@ class SavedWalk:
                     shutil.copyfile(chunk_path(source, number), partial)
 
 
-def _settings(models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
+def _unused(root: Path) -> Path:
+    """A folder that no walk was saved to."""
+    number = 1
+    while (root / f"run_{number:04d}").exists():
+        number += 1
+    return root / f"run_{number:04d}"
+
+
+def _settings(naming: Naming, models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
+    """What changes the pixels of every chunk, by what a user calls it."""
     request, sampler = models.request, models.sampler
-    network = request.model.get_model_object("diffusion_model")
-    kept = {"kept": "exact tokens"} if request.keep_exact else {}  # walks that were saved before it do not name it
+    branch = None if request.branch is None else (request.branch.patcher, request.branch.heads)
     return {
         "pack": __version__,
-        "model": f"{type(request.model.model).__name__} {sum(p.numel() for p in network.parameters())}",
-        "mode": f"{request.mode} {request.score} {request.start_percent:g} to {request.end_percent:g}",
+        **naming.model(request.model),
+        "mode": f"{request.mode} {request.score} {request.start_percent!r} to {request.end_percent!r}",
+        "branch": naming.of(branch),
+        "uni3c": naming.of(request.uni3c),
         "strength": f"{request.strength:g}",
-        "sampler": f"{sampler.sampler_name} {sampler.scheduler}, {sampler.steps} steps, cfg {sampler.cfg:g}",
+        "keep_exact": str(request.keep_exact),
+        "sampler": f"{sampler.sampler_name} {sampler.scheduler}, {sampler.steps} steps, cfg {sampler.cfg!r}, "
+        f"denoise {sampler.denoise!r}",
         "size": f"{request.width} x {request.height}",
         "walk": json.dumps(asdict(walk), sort_keys=True),
-        "cameras": fingerprint(models.path.cam2world, models.path.K),
-        "start": fingerprint(begin.latents),
-        "memory": _memory(begin.memory),
-        "negative": fingerprint(request.negative),
-        "depth": models.depth.name,
-        "moving": fingerprint(models.moving.text) if models.moving is not None else "nothing",
-        **kept,
+        "cameras": naming.of([models.path.cam2world, models.path.K]),
+        "start": naming.of(begin.latents),
+        "memory": naming.of(packed(begin.memory)),
+        "negative": naming.of(request.negative),
+        "vae": naming.of(models.vae),
+        "depth model": naming.of(models.depth),
+        "moving": naming.of(models.moving),
     }
 
 
-def _own(models: WalkModels, chunk: Chunk) -> dict[str, str]:
-    return {"seed": str(models.sampler.seed), "prompt": fingerprint(models.text_of(chunk.start))}
-
-
-def _memory(memory: LatentMemory) -> str:
-    points = memory.points
-    return fingerprint(points.xyz, points.tokens())
+def _own(naming: Naming, models: WalkModels, chunk: Chunk) -> dict[str, str]:
+    return {"seed": str(models.sampler.seed), "prompt": naming.of(models.text_of(chunk.start))}

@@ -81,6 +81,11 @@ def test_other_settings_are_refused_by_name(states, cameras, tmp_path):
     assert load_chunks(tmp_path, begin(cameras), ABOUT, most=1, own=own).finished == 1
 
 
+def test_a_chunk_that_does_not_say_what_it_was_made_with_is_refused(states, cameras, tmp_path):
+    with pytest.raises(MirageError, match=r"chunk_0000\.safetensors must say with which LoRA it was made; it does not"):
+        load_chunks(tmp_path, begin(cameras), {**ABOUT, "LoRA": "1f2e"}, most=1)
+
+
 @pytest.mark.parametrize("version, message", [("2", "written as version 2; this pack reads up to 1"), ("x", "number")])
 def test_a_state_of_another_version_is_refused_in_words(states, cameras, tmp_path, version, message):
     from safetensors.torch import load_file, save_file

@@ -17,6 +17,18 @@ MODELS = {
     "blend": "wan21_t2v",
 }
 CHANNELS = {"wan22_ti2v": 48}  # the others have 16
+WALK_SAMPLER = dict(seed=3, steps=2, cfg=1.0, sampler_name="euler", scheduler="simple", denoise=1.0)
+WALK = dict(
+    chunk_frames=9,
+    depth_fit="scale",
+    policy="fill",
+    budget=0.0,
+    save_as="",
+    keep_from="",
+    keep_chunks=0,
+    preceding=2,
+    references=4,
+)
 SAMPLER = dict(seed=3, steps=3, cfg=3.0, sampler_name="euler", scheduler="simple", denoise=1.0)
 
 
@@ -101,6 +113,11 @@ def text(seed: int, batch: int = 1) -> list:
 def mode(name: str, start_percent: float = 0.0, end_percent: float = 1.0, **settings) -> dict:
     """The dynamic choice as the host hands it to a node."""
     return {"mode": {"mode": name, "start_percent": start_percent, "end_percent": end_percent, **settings}}
+
+
+def first(here):
+    """A LATENT of the start picture, as far as the memory shows it."""
+    return {"samples": here.splat[:, :, :1]}
 
 
 def empty(model, here: World, batch: int = 1) -> Tensor:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from remembered import CHANNELS, MODELS, SAMPLER, Pack, settings, text, world
+from remembered import CHANNELS, MODELS, SAMPLER, WALK, WALK_SAMPLER, Pack, first, settings, text, world
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +75,31 @@ def plain(pack):
         return made["samples"]
 
     return run
+
+
+@pytest.fixture
+def walked(pack, models, extras):
+    """Run the node; a path of 17 frames is two chunks."""
+
+    def run(name, here, model=None, **others):
+        inputs = here.inputs(**{**extras[name], **settings(name), **WALK_SAMPLER, **WALK, **others})
+        if "start_picture" not in inputs:
+            inputs.setdefault("start", first(here))
+        inputs.setdefault("vae", extras["branch" if here.splat.shape[1] == 48 else "vace"]["vae"])
+        return pack.node("Mirage_SceneWalk").execute(model=model or models[MODELS[name]], **inputs)
+
+    return run
+
+
+@pytest.fixture
+def long(pack, scene):
+    """A world and a path of 17 frames through it."""
+
+    def build(name, frames=17):
+        here = scene(name)
+        cam2world = torch.eye(4).repeat(frames, 1, 1)
+        cam2world[:, 0, 3] = torch.linspace(0.0, 0.6, frames)
+        here.cameras = pack.core.Cameras(cam2world, here.cameras.K[0])
+        return here
+
+    return build

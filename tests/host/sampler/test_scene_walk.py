@@ -5,53 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from remembered import MODELS, Captured, normal, settings, text, world
-
-SAMPLER = dict(seed=3, steps=2, cfg=1.0, sampler_name="euler", scheduler="simple", denoise=1.0)
-WALK = dict(
-    chunk_frames=9,
-    depth_fit="scale",
-    policy="fill",
-    budget=0.0,
-    save_as="",
-    keep_from="",
-    keep_chunks=0,
-    preceding=2,
-    references=4,
-)
-
-
-@pytest.fixture
-def walked(pack, models, extras):
-    """Run the node; a path of 17 frames is two chunks."""
-
-    def run(name, here, model=None, **others):
-        inputs = here.inputs(**{**extras[name], **settings(name), **SAMPLER, **WALK, **others})
-        if "start_picture" not in inputs:
-            inputs.setdefault("start", first(here))
-        inputs.setdefault("vae", extras["branch" if here.splat.shape[1] == 48 else "vace"]["vae"])
-        return pack.node("Mirage_SceneWalk").execute(model=model or models[MODELS[name]], **inputs)
-
-    return run
-
-
-@pytest.fixture
-def long(pack, scene):
-    """A world and a path of 17 frames through it."""
-
-    def build(name, frames=17):
-        here = scene(name)
-        cam2world = torch.eye(4).repeat(frames, 1, 1)
-        cam2world[:, 0, 3] = torch.linspace(0.0, 0.6, frames)
-        here.cameras = pack.core.Cameras(cam2world, here.cameras.K[0])
-        return here
-
-    return build
-
-
-def first(here):
-    """A LATENT of the start picture, as far as the memory shows it."""
-    return {"samples": here.splat[:, :, :1]}
+from remembered import MODELS, Captured, first, normal, text, world
 
 
 @pytest.mark.parametrize("name", MODELS)
