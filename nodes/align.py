@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..mirage_core import Geometry, LatentMemory
 from ..mirage_core.alignment import FITS
 from ..mirage_core.update import UpdateSettings, aligned_to_memory
+from .host.memory_device import read_beside
 from .types import MEMORY, GeometrySocket, MemorySocket
 
 
@@ -57,7 +58,7 @@ class AlignGeometry(io.ComfyNode):
         size = tuple(pixels // spatial for pixels in geometry.image_size)
         geometry = geometry.cropped_to_tokens(size, spatial)
         settings = UpdateSettings(fit=depth_fit, max_residual=max_residual, tolerance=tolerance)
-        aligned, reports = aligned_to_memory(geometry, memory, size, settings)
+        aligned, reports = aligned_to_memory(geometry, memory, size, settings, read=read_beside)
         lines = [
             f"frame {one.frame}: {one.refused or f'scale {one.scale:.3f}, residual {one.residual:.1%}'}"
             + (f", {one.excluded['contradiction']} tokens contradict" if "contradiction" in one.excluded else "")

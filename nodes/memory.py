@@ -3,6 +3,7 @@
 from io import BytesIO
 
 from comfy_api.latest import Types, io
+from torch import Tensor
 
 from ..mirage_core import LatentMemory, MirageError
 from ..mirage_core.memory import POLICIES
@@ -10,6 +11,7 @@ from ..mirage_core.points import STORES
 from ..mirage_core.report import memory_report, memory_summary
 from ..mirage_core.storage import point_cloud_ply
 from .host.formats import colours_of
+from .host.memory_device import read_beside
 from .host.memory_picture import memory_picture
 from .host.viewer import opening_camera
 from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
@@ -84,7 +86,7 @@ class LatentMemoryCache(io.ComfyNode):
         if points is not None:
             memory = LatentMemory(points.spec) if memory is None else memory
             memory = memory.merge(LatentMemory(points.spec))  # refuses latents of another format
-            memory = memory.insert(points.block, policy=policy, cameras=points.cameras)
+            memory = memory.insert(points.block, policy, points.cameras, _shown(memory, points, policy))
         if merge_with is not None:
             memory = merge_with if memory is None else memory.merge(merge_with)
         if store != AS_IT_COMES:
@@ -94,6 +96,13 @@ class LatentMemoryCache(io.ComfyNode):
         if budget > 0:
             memory = memory.prune(max_bytes=int(budget * 2**20))
         return io.NodeOutput(memory)
+
+
+def _shown(memory: LatentMemory, points: LiftedPoints, policy: str) -> Tensor | None:
+    """What the memory shows where the points come from, if the policy asks for it."""
+    if policy != "fill" or not memory.num_points or points.block.source is None:
+        return None
+    return read_beside(memory, points.cameras, points.block.source.size).depth
 
 
 class MemoryInfo(io.ComfyNode):

@@ -6,7 +6,7 @@ from ..mirage_core import Cameras, LatentMemory
 from ..mirage_core.coverage import coverage
 from .host.formats import colours_of
 from .host.latents import token_grid
-from .host.memory_device import read
+from .host.memory_device import read, read_beside
 from .host.path_picture import path_picture
 from .host.seen_frames import seen_frames
 from .types import CAMERA, READ, CamerasSocket, MemorySocket, video_size
@@ -79,7 +79,7 @@ class PreviewWalk(io.ComfyNode):
     ) -> io.NodeOutput:
         size = token_grid("Preview Walk", memory.spec, width, height)
         path = cameras.fitted((height, width))
-        covered = coverage(memory, path, size, too_near, least_known)
+        covered = coverage(memory, path, size, too_near, least_known, read=read_beside)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
         frames = picture
         if vae is not None:

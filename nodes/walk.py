@@ -16,6 +16,7 @@ from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
 from .host.depth_models import DepthModel, MovingThings
 from .host.latents import latent_frames
+from .host.memory_device import read_beside
 from .host.progress import WalkProgress
 from .host.request import Request
 from .host.sampling import SamplerSettings
@@ -112,7 +113,7 @@ class SceneWalk(io.ComfyNode):
         saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
         state = saved.begun(begin, keep_from, kept)
         where = saved.report(state.finished)
-        expected = expectation(begin, models.path, settings)
+        expected = expectation(begin, models.path, settings, read=read_beside)
         log.info("Scene Walk: %s.", expected)
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
@@ -120,7 +121,9 @@ class SceneWalk(io.ComfyNode):
         with progress:
             for chunk in plan[state.finished :]:
                 progress.chunk = chunk.number
-                state = next_state(state, chunk, models.path, settings, models.denoise, models.estimate)
+                state = next_state(
+                    state, chunk, models.path, settings, models.denoise, models.estimate, read=read_beside
+                )
                 saved.save(state)
             return _output(state, models, where, expected)
 

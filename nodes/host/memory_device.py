@@ -24,6 +24,11 @@ def read_on_main_device(
     return splat(memory, cameras, size, footprint=footprint, device=device)
 
 
+def read_beside(memory: LatentMemory, cameras: Cameras, size: tuple[int, int]) -> Readout:
+    """``read``, for work that goes on where the memory is: the readout comes back to it."""
+    return read_on_main_device(memory, cameras, size).to(memory.device)
+
+
 def on_intermediate_device(readout: Readout) -> Readout:
     """A readout where the host keeps what nodes hand over."""
     return readout.to(comfy.model_management.intermediate_device())
