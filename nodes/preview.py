@@ -7,6 +7,7 @@ from ..mirage_core.coverage import coverage
 from .host.formats import colours_of
 from .host.latents import token_grid
 from .host.memory_device import read, read_beside
+from .host.notes import of_path, show
 from .host.path_picture import path_picture
 from .host.seen_frames import seen_frames
 from .types import CAMERA, READ, CamerasSocket, MemorySocket, video_size
@@ -24,14 +25,16 @@ class PreviewWalk(io.ComfyNode):
             display_name="Preview Walk",
             category=CAMERA,
             description="Shows in seconds what the memory knows along a path: a strip of shares, maps from above and "
-            "from the side, and, with a VAE, the walk as the memory sees it. Nothing is sampled.",
+            "from the side, and the walk as the memory sees it. Nothing is sampled.",
             search_aliases=["coverage", "animatic", "map", "top down", "camera path preview", "mirage"],
             inputs=[
                 MemorySocket.Input("memory"),
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
                 *video_size(),
                 io.Vae.Input(
-                    "vae", optional=True, tooltip="The VAE of the latents: shows the walk as the memory sees it."
+                    "vae",
+                    optional=True,
+                    tooltip="The VAE of the latents: shows the walk as the memory sees it. None: in rough colours.",
                 ),
                 io.Float.Input(
                     "too_near",
@@ -58,7 +61,8 @@ class PreviewWalk(io.ComfyNode):
             outputs=[
                 io.Image.Output(display_name="picture", tooltip="Strip and maps."),
                 io.Image.Output(
-                    display_name="frames", tooltip="With a VAE: the memory along the path, the unknown darkened."
+                    display_name="frames",
+                    tooltip="The memory along the path, the unknown darkened; without a VAE in rough colours.",
                 ),
                 io.String.Output(display_name="report"),
                 io.Float.Output(display_name="known", tooltip="Mean share of known tokens, 0..1."),
@@ -81,12 +85,14 @@ class PreviewWalk(io.ComfyNode):
         path = cameras.fitted((height, width))
         covered = coverage(memory, path, size, too_near, least_known, read=read_beside)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
-        frames = picture
-        if vae is not None:
-            seen, shown = seen_frames(vae, covered.readout, memory.spec.temporal)
-            frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
+        seen, shown = seen_frames(vae, covered.readout, memory.spec)
+        frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
         known = sum(covered.known) / len(covered.known)
-        return io.NodeOutput(picture, frames, covered.report, known, ui={"text": [covered.report]})
+        notes = of_path(memory.spec, cameras, width, height)
+        if vae is None:
+            notes.append("frames: in rough colours, one square per token. Connect the VAE to see the pictures.")
+        report = "\n".join([covered.report, *notes])
+        return io.NodeOutput(picture, frames, report, known, ui={"text": [report], **show(covered.report, notes)})
 
 
 class RenderMemoryPreview(io.ComfyNode):
@@ -123,5 +129,7 @@ class RenderMemoryPreview(io.ComfyNode):
         spec = memory.spec
         size = token_grid("Render Memory Preview", spec, width, height)
         readout = read(memory, cameras[:: spec.temporal].fitted((height, width)), size)
-        frames, known = seen_frames(vae, readout, spec.temporal)
-        return io.NodeOutput(frames * known + UNKNOWN[unknown] * (1 - known), 1 - known[..., 0])
+        frames, known = seen_frames(vae, readout, spec)
+        status = f"{len(frames)} frames; the memory knows {float(known.mean()):.0%} of the pixels"
+        ui = show(status, of_path(spec, cameras, width, height))
+        return io.NodeOutput(frames * known + UNKNOWN[unknown] * (1 - known), 1 - known[..., 0], ui=ui)

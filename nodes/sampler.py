@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from .host.conditioning import Prepared, condition
 from .host.latents import latent_of
+from .host.notes import of_request, show
 from .host.request import AUTO, SCORES, Request
 from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, SamplerSettings, sample
 from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket, video_size
@@ -145,16 +146,15 @@ def uni3c_socket() -> io.Input:
     return io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch.")
 
 
-def _prepare(mode: dict, **inputs) -> Prepared:
-    settings = {name: value for name, value in mode.items() if name != "mode"}
-    prepared = condition(Request(mode=mode["mode"], **settings, **inputs))
-    log.info("Mirage: conditioning by %s.", prepared.mode)
-    return prepared
-
-
-def _report(prepared: Prepared) -> dict:
+def _prepare(mode: dict, **inputs) -> tuple[Prepared, dict]:
+    """What a sampler takes, and the node's ui output."""
+    request = Request(**mode, **inputs)
+    prepared = condition(request)
     shares = [round(share, 4) for share in prepared.readout.known_share.tolist()]
-    return {"mirage_conditioning": [{"mode": prepared.mode, "known": shares}]}
+    status = f"mode {prepared.mode}; the memory knows {sum(shares) / len(shares):.0%} of the tokens"
+    log.info("Mirage: %s.", status)
+    report = {"mirage_conditioning": [{"mode": prepared.mode, "known": shares}]}
+    return prepared, {**report, **show(status, of_request(request, prepared.mode))}
 
 
 def _readout(prepared: Prepared) -> tuple:
@@ -193,10 +193,10 @@ class MemorySampler(io.ComfyNode):
         denoise: float,
         **scene,  # the inputs that Apply Memory to Model has too
     ) -> io.NodeOutput:
-        prepared = _prepare(**scene)
+        prepared, ui = _prepare(**scene)
         settings = SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise)
         made = sample(prepared.model, prepared.positive, prepared.negative, prepared.latent, settings)
-        return io.NodeOutput(prepared.video(made), *_readout(prepared), ui=_report(prepared))
+        return io.NodeOutput(prepared.video(made), *_readout(prepared), ui=ui)
 
 
 class ApplyMemory(io.ComfyNode):
@@ -221,12 +221,12 @@ class ApplyMemory(io.ComfyNode):
 
     @classmethod
     def execute(cls, **scene) -> io.NodeOutput:
-        prepared = _prepare(**scene)
+        prepared, ui = _prepare(**scene)
         return io.NodeOutput(
             prepared.model,
             prepared.positive,
             prepared.negative,
             prepared.latent,
             *_readout(prepared),
-            ui=_report(prepared),
+            ui=ui,
         )

@@ -6,7 +6,7 @@ import logging
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..mirage_core import LatentMemory, MirageError
+from ..mirage_core import MirageError
 from ..mirage_core.alignment import FITS
 from ..mirage_core.chunks import CHUNK_FRAMES, plan_chunks
 from ..mirage_core.memory import POLICIES
@@ -14,9 +14,11 @@ from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED, UpdateSettings
 from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
+from .host.conditioning import fitted_path
 from .host.depth_models import DepthModel, MovingThings
-from .host.latents import latent_frames
+from .host.latents import latent_frames, token_grid
 from .host.memory_device import read_beside
+from .host.notes import show
 from .host.progress import WalkProgress
 from .host.request import Request
 from .host.sampling import SamplerSettings
@@ -108,16 +110,17 @@ class SceneWalk(io.ComfyNode):
     def execute(cls, vae, save_as: str, start=None, start_picture=None, **inputs) -> io.NodeOutput:
         start = _start(vae, start, start_picture, (inputs["height"], inputs["width"]))
         settings, keep_from, kept, models = _models(vae, start, inputs)
-        begin = _begin(models.request.memory, start)
+        begin = _begin(models.request, start)
         plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
+        notes = [*models.notes(plan), *_keeping(keep_from, kept)]
         saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
         state = saved.begun(begin, keep_from, kept)
-        where = saved.report(state.finished)
+        where = [*saved.report(state.finished), *notes]
         expected = expectation(begin, models.path, settings, read=read_beside)
-        log.info("Scene Walk: %s.", expected)
+        log.info("Scene Walk: %s.", "\n".join([expected, *notes]))
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
-        models.progress = progress
+        models.progress, progress.notes = progress, notes
         with progress:
             for chunk in plan[state.finished :]:
                 progress.chunk = chunk.number
@@ -125,7 +128,9 @@ class SceneWalk(io.ComfyNode):
                     state, chunk, models.path, settings, models.denoise, models.estimate, read=read_beside
                 )
                 saved.save(state)
-            return _output(state, models, where, expected)
+            output = _output(state, models, where, expected)
+        output.ui |= show("", where)  # instead of the last stage
+        return output
 
 
 def _walk_inputs() -> list[io.Input]:
@@ -215,8 +220,15 @@ def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, Wal
     prompts, keep_from, kept = given.pop("prompts", ()), given.pop("keep_from", ""), given.pop("keep_chunks", 0)
     mode = given.pop("mode")
     request = Request(vae=vae, start=start, **mode, **given)
-    models = WalkModels(request, sampler, request.cameras.to("cpu"), prompts, vae, depth, moving, progress=None)
+    path = fitted_path(request).to("cpu")
+    models = WalkModels(request, sampler, path, prompts, vae, depth, moving, progress=None)
     return settings, keep_from, kept, models
+
+
+def _keeping(keep_from: str, kept: int) -> list[str]:
+    if kept and not keep_from:
+        raise MirageError(f"keep_from: must name the folder of the {kept} chunks to keep; it is empty.")
+    return ["keep_from: has no effect, as keep_chunks is 0."] if keep_from and not kept else []
 
 
 def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, int]) -> dict:
@@ -234,19 +246,26 @@ def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, in
     return {"samples": vae.encode(picture[..., :3])}
 
 
-def _begin(memory: LatentMemory, start: dict) -> WalkState:
+def _begin(request: Request, start: dict) -> WalkState:
+    memory = request.memory
+    size = token_grid("Scene Walk", memory.spec, request.width, request.height)
     frames = latent_frames(start, memory.spec.channels)  # (T, C, h, w)
     if len(frames) != 1:
         raise MirageError(f"start: must be one latent frame, the encoded start picture; got {len(frames)}.")
+    if tuple(frames.shape[2:]) != size:
+        raise MirageError(
+            f"start: must have {size[1]} x {size[0]} tokens, as width and height say; got {frames.shape[3]} x "
+            f"{frames.shape[2]}. Encode a start picture of {request.width} x {request.height}."
+        )
     return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; the host's models do the work
 
 
-def _output(state: WalkState, models: WalkModels, where: str, expected: str) -> io.NodeOutput:
+def _output(state: WalkState, models: WalkModels, where: list[str], expected: str) -> io.NodeOutput:
     models.progress.chunk = models.progress.chunks - 1
     models.progress.stage("decoding the whole walk", models.progress.each)
     frames = decoded(models.vae, state.latents)
     latent = {"samples": state.latents.transpose(0, 1).unsqueeze(0).contiguous()}
-    text = f"{where}expected: {expected}\n{walk_text(state)}"
+    text = "\n".join([*where, f"expected: {expected}", walk_text(state)])
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
     picture, left_out = walk_picture(state.reports), state.left_out.float()
     return io.NodeOutput(latent, frames, state.memory, models.path, text, picture, left_out, ui=ui)

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..mirage_core import Cameras, LatentMemory
 from .host.latents import depth_image, latent_of, token_grid
 from .host.memory_device import read
+from .host.notes import of_path, show
 from .types import READ, CamerasSocket, MemorySocket, video_size
 
 
@@ -49,9 +50,10 @@ class WarpLatents(io.ComfyNode):
         views = cameras[:: spec.temporal].fitted((height, width))
         readout = read(memory, views, size, footprint)
         walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(size)}
+        status = f"{len(views)} latent frames; the memory knows {float(readout.known.float().mean()):.0%} of the tokens"
         return io.NodeOutput(
             latent_of(readout, video=spec.temporal > 1),
             readout.known.float(),
             depth_image(readout.depth),
-            ui={"mirage_walk": [walk]},
+            ui={"mirage_walk": [walk], **show(status, of_path(spec, cameras, width, height))},
         )

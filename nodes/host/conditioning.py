@@ -15,7 +15,7 @@ from ...mirage_core import Cameras, MirageError, Readout
 from ...mirage_core.errors import check_choice, describe
 from .connected import check_guides, check_start_pictures, holds, told_the_start, with_references
 from .formats import of_format, spec_of
-from .latents import near_multiples
+from .latents import near_multiples, shape_mismatch
 from .memory_device import on_intermediate_device, read
 from .models import ModelKind
 from .modes import MODES, hold_start, keep_exact
@@ -27,7 +27,6 @@ from .token_timesteps import give_tokens_their_timesteps
 log = logging.getLogger(__name__)
 
 KEY = "mirage_size"
-ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +170,7 @@ def _settings(request: Request, kind: ModelKind, references: Tensor | None) -> S
 
 def _views(request: Request, kind: ModelKind) -> tuple[tuple[int, int, int], Cameras]:
     """Latent frames and tokens ``(T, h, w)``, and the camera of each latent frame."""
-    spec, cameras = request.memory.spec, request.cameras
-    width, height, count = request.width, request.height, len(cameras)
+    spec, width, height, count = request.memory.spec, request.width, request.height, len(request.cameras)
     if min(width, height) < 1 or width % spec.spatial or height % spec.spatial:
         raise MirageError(
             f"width, height: must be multiples of {spec.spatial}, the pixels of a token; got {width} x {height}. Near "
@@ -184,15 +182,22 @@ def _views(request: Request, kind: ModelKind) -> tuple[tuple[int, int, int], Cam
             f"cameras: must number 1 + {spec.temporal} n, one per video frame ({near}, {near + spec.temporal}, ...); "
             f"got {count}. Change the length of the path."
         )
-    aspect = float(cameras.K[0, 1, 1] / cameras.K[0, 0, 0])
-    if abs(aspect * height / width - 1.0) > ASPECT_TOLERANCE:
-        raise MirageError(
-            f"width, height: must have the shape of what the cameras see, {aspect:.3f} : 1; "
-            f"got {width} x {height}, {width / height:.3f} : 1. Cut the picture to the video's shape before its depth "
-            "is estimated, or change width and height."
-        )
     T = (count - 1) // spec.temporal + 1
-    return (T, height // spec.spatial, width // spec.spatial), cameras[:: spec.temporal].fitted((height, width))
+    return (T, height // spec.spatial, width // spec.spatial), fitted_path(request)[:: spec.temporal]
+
+
+def fitted_path(request: Request) -> Cameras:
+    """The request's cameras, one per pixel frame, for the shape of the video.
+
+    Raises:
+        MirageError: what they see has another shape.
+    """
+    if mismatch := shape_mismatch(request.cameras, request.width, request.height):
+        raise MirageError(
+            f"{mismatch} Cut the picture to the video's shape before its depth is estimated, or change width and "
+            "height."
+        )
+    return request.cameras.fitted((request.height, request.width))
 
 
 def _start(request: Request, kind: ModelKind, size: tuple[int, int, int]) -> tuple[Tensor, Tensor]:

@@ -65,8 +65,11 @@ def fingerprint(files: Iterable[Path]) -> str:
     return "; ".join(f"{name} {state.st_mtime_ns} {state.st_size}" for name, state in states)
 
 
-def output_folder(name: str) -> Path:
+def output_folder(name: str, what: str = "save_as") -> Path:
     """A folder below the output folder; it need not be there.
+
+    Args:
+        what: the input that names it.
 
     Raises:
         MirageError: the name is empty or leads outside.
@@ -74,7 +77,7 @@ def output_folder(name: str) -> Path:
     output = Path(folder_paths.get_output_directory()).resolve()
     folder = (output / name).resolve()
     if not name or folder == output or not folder.is_relative_to(output):
-        raise MirageError(f"save_as: must name a folder inside the output folder; got {name!r}.")
+        raise MirageError(f"{what}: must name a folder inside the output folder; got {name!r}.")
     return folder
 
 

@@ -4,7 +4,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Geometry, LatentSpec, MirageError, Readout
+from ...mirage_core import Cameras, Geometry, LatentSpec, MirageError, Readout
+
+ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
 
 MADE_UP = (64, 64)  # the size of ComfyUI's empty mask, for pictures without an alpha channel
 
@@ -29,6 +31,17 @@ def near_multiples(value: int, of: int) -> str:
     below = value // of * of
     near = (below, below + of) if value % of else (below,)
     return " or ".join(str(size) for size in near if size > 0) or str(of)
+
+
+def shape_mismatch(cameras: Cameras, width: int, height: int) -> str:
+    """That a video has not the shape of what the cameras see, in a sentence; empty if it has."""
+    aspect = float(cameras.K[0, 1, 1] / cameras.K[0, 0, 0])
+    if abs(aspect * height / width - 1.0) <= ASPECT_TOLERANCE:
+        return ""
+    return (
+        f"width, height: must have the shape of what the cameras see, {aspect:.3f} : 1; "
+        f"got {width} x {height}, {width / height:.3f} : 1."
+    )
 
 
 def latent_frames(latent: dict, channels: int) -> Tensor:

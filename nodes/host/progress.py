@@ -1,5 +1,7 @@
 """One progress bar for a whole walk, its stage in words, and pictures of what is being made."""
 
+from collections.abc import Sequence
+
 import comfy.model_management
 import comfy.utils
 import latent_preview
@@ -22,6 +24,7 @@ class WalkProgress:
 
     def __init__(self, model: ModelPatcher, chunks: int, done: int, steps: int, node_id: str | None):
         self.chunks, self.chunk, self.steps, self.node_id = chunks, done, steps, node_id
+        self.notes: Sequence[str] = ()  # shown below the stage
         self.each = steps + STAGES_BESIDE_STEPS
         self.bar = comfy.utils.ProgressBar(chunks * self.each)
         self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
@@ -39,7 +42,7 @@ class WalkProgress:
             frame: ``(H, W, 3)``, 0..1, the last finished picture.
         """
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self._say(f"chunk {self.chunk + 1} of {self.chunks}: {name}")
+        self._say("\n".join([f"chunk {self.chunk + 1} of {self.chunks}: {name}", *self.notes]))
         preview = None
         if frame is not None:
             picture = Image.fromarray((frame * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())

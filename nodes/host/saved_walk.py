@@ -64,10 +64,10 @@ class SavedWalk:
         if self.folder is not None:
             save_chunk(self.folder, state, self.settings, self.own[state.finished - 1] or {})
 
-    def report(self, taken: int) -> str:
+    def report(self, taken: int) -> list[str]:
         """Where the walk is, and ``taken``: how many of its chunks were there already."""
         if self.folder is None:
-            return ""
+            return []
         lines = [f"saved in {self.folder}"]
         if taken:
             lines.append(f"chunks taken from there, made before: {taken} of {len(self.own)}")
@@ -77,10 +77,10 @@ class SavedWalk:
                 "chunks by itself; to go on with them, put this folder into keep_from and their number into "
                 "keep_chunks."
             )
-        return "\n".join(lines) + "\n"
+        return lines
 
     def _take_over(self, keep_from: str, kept: int) -> None:
-        source = output_folder(keep_from)
+        source = output_folder(keep_from, "keep_from")
         if self.folder is None:
             raise MirageError("keep_chunks: needs a saved walk to go on with; give save_as a name.")
         there = saved_chunks(source)

@@ -4,21 +4,45 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Readout
+from ...mirage_core import LatentSpec, MirageError, Readout
+from .formats import colours_of, spec_of
 from .walking import decoded
 
 
-def seen_frames(vae, readout: Readout, stride: int) -> tuple[Tensor, Tensor]:
+def seen_frames(vae, readout: Readout, spec: LatentSpec) -> tuple[Tensor, Tensor]:
     """Decode a readout.
 
     Args:
-        stride: video frames per latent frame.
+        vae: none = the approximate colours of its tokens, a square each.
+        spec: of the memory that was read.
 
     Returns:
         Frames ``(F, H, W, 3)``, 0..1, and ``(F, H, W, 1)``, 1 where their latent frame knows the token, else 0.
+
+    Raises:
+        MirageError: the VAE makes other latents.
     """
-    frames = decoded(vae, readout.latents.float())[..., :3]
-    each = [0, *(1 + (frame - 1) // stride for frame in range(1, len(frames)))]  # latent frame of every video frame
-    known = readout.known[each].to(frames)  # (F, h, w)
-    shown = F.interpolate(known.unsqueeze(1), size=frames.shape[1:3], mode="nearest")
-    return frames, rearrange(shown, "f 1 h w -> f h w 1")
+    if vae is not None and not spec_of(vae).agrees(spec):
+        raise MirageError(f"vae: must make the latents that the memory holds, {spec}; it makes {spec_of(vae)}.")
+    T = len(readout.known)
+    each = [0, *(1 + frame // spec.temporal for frame in range((T - 1) * spec.temporal))]  # latent frame of every frame
+    if vae is None:
+        frames = _enlarged(_rough(readout, spec), spec)[each]
+    else:
+        frames = decoded(vae, readout.latents.float())[..., :3]
+    return frames, _enlarged(readout.known.to(frames).unsqueeze(-1), spec)[each]
+
+
+def _rough(readout: Readout, spec: LatentSpec) -> Tensor:
+    """Colours ``(T, h, w, 3)``, 0..1, black where nothing is known."""
+    colours = readout.depth.new_zeros(*readout.known.shape, 3)
+    if bool(readout.known.any()):
+        tokens = rearrange(readout.latents, "t c h w -> t h w c")[readout.known]  # (N, C)
+        colours[readout.known] = colours_of(spec, tokens).to(colours).clamp(0.0, 1.0)
+    return colours
+
+
+def _enlarged(tokens: Tensor, spec: LatentSpec) -> Tensor:
+    """``(T, h, w, C)`` values of tokens as those of their pixels, ``(T, H, W, C)``."""
+    channels = rearrange(tokens, "t h w c -> t c h w")
+    return rearrange(F.interpolate(channels, scale_factor=spec.spatial, mode="nearest"), "t c h w -> t h w c")

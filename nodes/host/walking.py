@@ -10,12 +10,15 @@ from torch import Tensor
 import nodes as host_nodes  # the host's own module of that name
 
 from ...mirage_core import Cameras, Readout
+from ...mirage_core.chunks import Chunk
 from ...mirage_core.update import Estimate
 from ...mirage_core.walk import ChunkRequest
 from .conditioning import condition
 from .depth_models import DepthModel, MovingThings, depth_of_memory
+from .models import ModelKind
+from .notes import of_request
 from .progress import WalkProgress
-from .request import AUTO, Request
+from .request import AUTO, Request, choose_mode
 from .sampling import MAX_SEED, SamplerSettings, sample
 
 WHOLE = 21  # latent frames: longer videos are decoded in tiles and time windows
@@ -83,6 +86,25 @@ class WalkModels:
         """The positive CONDITIONING of a chunk by the first pixel frame that it adds."""
         begun = [prompt for prompt in self.prompts if prompt.frame <= first_frame]
         return max(begun, key=lambda prompt: prompt.frame).positive if begun else self.request.positive
+
+    def notes(self, plan: Sequence[Chunk]) -> list[str]:
+        """What is connected and has no effect.
+
+        Raises:
+            MirageError: the model cannot take the mode; found before any long work.
+        """
+        kind = ModelKind.of(self.request.model)
+        kind.check(self.request.memory.spec)
+        mode = choose_mode(self.request, kind)
+        notes = of_request(replace(self.request, vae=None), mode)  # the walk decodes with it in any mode
+        shown = [self.text_of(chunk.start) for chunk in plan]
+        starts = ", ".join(str(chunk.start) for chunk in plan)
+        return notes + [
+            f"prompts: the one from frame {prompt.frame} has no effect. It holds for chunks that begin there or later, "
+            f"until another takes its place; they begin at {starts}."
+            for prompt in self.prompts
+            if not any(prompt.positive is one for one in shown)
+        ]
 
     def _request(self, chunk_request: ChunkRequest) -> Request:
         chunk = chunk_request.chunk
