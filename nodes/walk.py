@@ -23,6 +23,7 @@ from .host.progress import WalkProgress
 from .host.request import Request
 from .host.sampling import SamplerSettings
 from .host.saved_walk import SavedWalk
+from .host.threads import threads, worthwhile
 from .host.walk_picture import walk_picture
 from .host.walking import Prompt, WalkModels, decoded
 from .sampler import branch_socket, keep_exact_input, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
@@ -121,7 +122,8 @@ class SceneWalk(io.ComfyNode):
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
         models.progress, progress.notes = progress, notes
-        with progress:
+        size = (1 + (plan[0].frames - 1) // begin.memory.spec.temporal, *begin.latents.shape[2:])  # of a chunk
+        with progress, threads(worthwhile(models.request.model, size)):
             for chunk in plan[state.finished :]:
                 progress.chunk = chunk.number
                 state = next_state(

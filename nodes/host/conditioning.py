@@ -22,6 +22,7 @@ from .modes import MODES, hold_start, keep_exact
 from .request import SCORES, Request, choose_mode
 from .scene import Conditioned, Scene, Settings
 from .sigmas import ALWAYS, SigmaWindow
+from .threads import limit_threads
 from .token_timesteps import give_tokens_their_timesteps
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def condition(request: Request) -> Prepared:
     denoise = F.pad(denoise, (0, 0, 0, 0, front, 0), value=1.0)
     base = Conditioned(request.model.clone(), *texts, start, denoise)
     scene = _scene(readout, base, request.memory.spec.spatial, front)
+    limit_threads(base.model, scene.size)
     base = _steered(base, scene, request, _settings(request, kind, remembered), mode)
     return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode, front)
 
