@@ -10,7 +10,8 @@ import functools
 import hashlib
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
@@ -35,8 +36,8 @@ PARTS_OF_A_MODULE = ("_parameters", "_buffers", "_modules")
 
 # Of a weight with more values than MOST, RUNS runs of RUN values are read, evenly spread. Other training, another merge
 # and another precision change nearly all values of nearly all layers; nobody makes a model that differs in a few values
-# of one layer. A model of 14 billion weights is named by some hundred MiB instead of its 28 GB.
-MOST, RUNS, RUN = 2**18, 128, 2**11
+# of one layer. A model of 14 billion weights is named by some hundred MiB instead of its 28 GB, in few places of a disk.
+MOST, RUNS, RUN = 2**18, 16, 2**14
 
 
 class Naming:
@@ -76,7 +77,7 @@ class Naming:
         fields += ("weight_wrapper_patches", "forced_hooks", "force_cast_weights")
         objects = {name: value for name, value in patcher.object_patches.items() if name != "model_sampling"}
         weights = self._weights(patcher)
-        with _Sampled(self):
+        with self._in_part():
             patches = self.of([patcher.patches, list(patcher.hook_patches.values())])
         return {
             "checkpoint": _digest(self._class(model), self.of(facts), weights),
@@ -127,20 +128,33 @@ class Naming:
             return _digest("quantised", *(self.of(getattr(value, name)) for name in inner), self.of(about))
         if value.is_meta:  # the host fills what its file lacks with zeros
             value = torch.zeros_like(value, device="cpu")
-        values = value.as_subclass(Tensor).detach().reshape(-1)
+        values = value.as_subclass(Tensor).detach().reshape(-1).contiguous()
+        data = values.view(torch.uint8)  # few devices can index every dtype
         if self._sampling and len(values) > MOST:
-            runs = values[: len(values) // RUN * RUN].view(-1, RUN)
-            chosen = torch.linspace(0, len(runs) - 1, RUNS).long().to(values.device)
-            values = torch.cat([runs[chosen].reshape(-1), values[-RUN:]])
-        values = values.to("cpu", dtype or value.dtype).contiguous()
-        return _digest("tensor", str((values.dtype, tuple(value.shape))), values.view(torch.uint8).numpy().tobytes())
+            run = RUN * values.element_size()
+            runs = data[: len(data) // run * run].view(-1, run)
+            chosen = torch.linspace(0, len(runs) - 1, RUNS).long().to(data.device)
+            data = torch.cat([runs[chosen].view(-1), data[-run:]])
+        data, dtype = data.cpu(), dtype or values.dtype
+        if dtype != values.dtype:
+            data = data.view(values.dtype).to(dtype).view(torch.uint8)
+        return _digest("tensor", str((dtype, tuple(value.shape))), data.numpy().tobytes())
 
     def _weights(self, patcher: ModelPatcher) -> str:
         """Of the weights as they came from their file, wherever they lie now and whatever is patched into them."""
         with patcher.use_ejected():
             weights, dtypes = _plain_weights(patcher), _as_it_came(patcher, _dtypes)
-        with _Sampled(self):
+        with self._in_part():
             return _digest(*(_digest(key, self._tensor(weights[key], dtypes.get(key))) for key in sorted(weights)))
+
+    @contextmanager
+    def _in_part(self) -> Iterator[None]:
+        """Within it, large tensors are read in part."""
+        before, self._sampling = self._sampling, True
+        try:
+            yield
+        finally:
+            self._sampling = before
 
     def _function(self, value: types.FunctionType) -> str:
         place = _place(value.__globals__.get("__name__"), value.__qualname__)
@@ -171,19 +185,6 @@ class Naming:
         if words not in self.unknown:
             self.unknown.append(words)
         return _digest("unknown", words)
-
-
-class _Sampled:
-    """While it is entered, large tensors are read in part."""
-
-    def __init__(self, naming: Naming):
-        self.naming, self.before = naming, naming._sampling
-
-    def __enter__(self):
-        self.naming._sampling = True
-
-    def __exit__(self, *_):
-        self.naming._sampling = self.before
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -153,12 +153,37 @@ def test_of_a_large_weight_a_part_is_read_that_no_other_training_leaves_as_it_is
         lambda w: w + 1e-4 * torch.randn(w.shape, generator=generator),  # trained on
         lambda w: w + 1e-3 * torch.outer(*(torch.randn(n, generator=generator) for n in w.shape)),  # a merged LoRA
         lambda w: w.half(),
+        lambda w: w.to(torch.float8_e4m3fn),
         lambda w: w.view(1500, 900),
     ):
         changed = comfy.model_patcher.ModelPatcher(torch.nn.Linear(1, 1), torch.device("cpu"), torch.device("cpu"))
         changed.model.weight = torch.nn.Parameter(change(network.weight), requires_grad=False)
         changed.model.bias = network.bias
         assert name(changed) != before
+
+
+@pytest.fixture
+def moge(monkeypatch):
+    """A depth model of the host's class, with one small layer."""
+    import comfy.ldm.moge.model
+    import comfy.model_patcher
+
+    def build(network, **own):
+        monkeypatch.setattr(comfy.ldm.moge.model, "build_from_state_dict", lambda *given, **options: network)
+        model = comfy.ldm.moge.model.MoGeModel({})
+        vars(model).update(own)
+        return model
+
+    return build
+
+
+def test_a_depth_model_is_named_by_its_weights_and_settings_however_it_is_loaded(moge, name):
+    layers = [torch.nn.Linear(3, 2) for _ in range(2)]
+    before = name(moge(layers[0]))
+    assert name(moge(layers[1])) != before != name(moge(layers[0], mask_threshold=0.75))
+    model = moge(layers[0])
+    loaded(model.patcher)
+    assert name(model) == before
 
 
 def test_a_quantised_weight_is_named_by_what_it_is_made_of(name):
