@@ -36,7 +36,7 @@ PARTS_OF_A_MODULE = ("_parameters", "_buffers", "_modules")
 
 # Of a weight with more values than MOST, RUNS runs of RUN values are read, evenly spread. Other training, another merge
 # and another precision change nearly all values of nearly all layers; nobody makes a model that differs in a few values
-# of one layer. A model of 14 billion weights is named by some hundred MiB instead of its 28 GB, in few places of a disk.
+# of one layer. Of a model of 14 billion weights some hundred MiB are read instead of 28 GB, in few places of a disk.
 MOST, RUNS, RUN = 2**18, 16, 2**14
 
 
