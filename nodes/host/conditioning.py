@@ -75,7 +75,6 @@ def condition(request: Request) -> Prepared:
     denoise = F.pad(denoise, (0, 0, 0, 0, front, 0), value=1.0)
     base = Conditioned(request.model.clone(), *texts, start, denoise)
     scene = _scene(readout, base, request.memory.spec.spatial, front)
-    limit_threads(base.model, scene.size)
     base = _steered(base, scene, request, _settings(request, kind, remembered), mode)
     return Prepared(base.model, base.positive, base.negative, _latent(base, kind), readout, mode, front)
 
@@ -107,6 +106,7 @@ def _steered(base: Conditioned, scene: Scene, request: Request, settings: Settin
     if steers or (kept and not kind.per_frame):
         _refuse_other_latents(base.model, kind, scene.size)
     if steers:
+        limit_threads(base.model, scene.size)
         base = replace(base, latents=scene.latents)
         labels = (kept and kind.reference_tokens) or _uneven(denoise)  # that the host gets wrong
         if kind.per_frame and mode != "per-token" and labels:
