@@ -16,8 +16,11 @@ from .errors import MirageError, brief, damage_refused
 from .splines import pose_spline
 
 FORMAT, VERSION = "mirage-camera-keys", 1
-EASINGS = ("linear", "smooth", "start gently", "stop gently")
+# speeds at the start and at the end of the way to the next key, 1 = even; None: as the ways beside it have them
+EASINGS = {"linear": (1.0, 1.0), "smooth": None, "start gently": (0.0, 2.0), "stop gently": (2.0, 0.0)}
+FASTEST = 3.0  # such a speed at its end: a faster cubic way would turn back
 NARROWEST, WIDEST = 10.0, 179.0  # degrees
+MOST = 1e6  # size of any number: beyond it float32 has no place for the steps of a camera
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class CameraKey:
         pan, tilt, roll: degrees against the start camera, applied in this order from the outside in; to the right, up,
             clockwise.
         field_of_view: horizontal, degrees; None = of the start camera.
-        easing: of the way to the next key, one of ``EASINGS``.
+        easing: of the way to the next key, one of ``EASINGS``: "linear" is even, "start gently" and "stop gently" stand
+            still at their key and at the next one; "smooth" goes through its keys at one speed, and stands still only
+            where the path begins and ends.
     """
 
     time: float
@@ -65,7 +70,7 @@ def keys_from_text(text: str) -> tuple[CameraKey, ...]:
 def _keys(text: str) -> tuple[CameraKey, ...]:
     try:
         data = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
         raise MirageError(f"path: must be JSON; {error}.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {brief(text)!r}.')
@@ -106,7 +111,7 @@ def _key(number: int, one: object) -> CameraKey:
         raise MirageError(
             f"path: key {number}: field_of_view must lie in {NARROWEST:g}..{WIDEST:g}; got {key.field_of_view:g}."
         )
-    if key.easing not in EASINGS:
+    if key.easing not in list(EASINGS):  # what came may be no text, and not hashable
         raise MirageError(
             f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {brief(repr(key.easing))}."
         )
@@ -114,8 +119,10 @@ def _key(number: int, one: object) -> CameraKey:
 
 
 def _number(number: int, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise MirageError(f"path: key {number}: {name} must be a number; got {brief(repr(value))}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
+        raise MirageError(
+            f"path: key {number}: {name} must be a number of at most {MOST:g}; got {brief(repr(value), 40)}."
+        )
     return float(value)
 
 
@@ -154,20 +161,34 @@ def _along(keys: tuple[CameraKey, ...], times: Tensor) -> Tensor:
     times = times.clamp(at[0], at[-1])
     low = (torch.searchsorted(at, times, right=True) - 1).clamp(0, len(keys) - 2)
     share = (times - at[low]) / (at[low + 1] - at[low])
-    eased = torch.stack([_eased(keys[k].easing, u) for k, u in zip(low.tolist(), share, strict=True)])
-    return low + eased
+    speeds = torch.tensor(_speeds(keys), dtype=torch.float64)[low]  # (F, 2)
+    return low + _eased(share, *speeds.unbind(dim=1))
 
 
-def _eased(easing: str, u: Tensor) -> Tensor:
-    match easing:
-        case "smooth":
-            return u * u * (3.0 - 2.0 * u)
-        case "start gently":
-            return u * u
-        case "stop gently":
-            return u * (2.0 - u)
-        case _:
-            return u
+def _speeds(keys: tuple[CameraKey, ...]) -> list[tuple[float, float]]:
+    """Speeds at the start and at the end of every way between keys, 1 = even."""
+    spans = [after.time - one.time for one, after in pairwise(keys)]
+    given = [EASINGS[key.easing] for key in keys[:-1]]
+    poses = [(key.position, key.pan, key.tilt, key.roll) for key in keys]
+    holds = [one == after for one, after in pairwise(poses)]
+
+    def smooth(way: int, n: int, beside: int, end: int) -> float:
+        """Of a smooth way at key ``n``, where the way ``beside`` it has its end 0 or 1."""
+        if not 0 <= beside < len(spans):
+            return 0.0
+        if holds[beside]:
+            return 1.0  # the curve itself stands still there
+        if given[beside] is None:
+            return 2.0 * spans[way] / (keys[n + 1].time - keys[n - 1].time)
+        return min(given[beside][end] * spans[way] / spans[beside], FASTEST)
+
+    return [speeds or (smooth(n, n, n - 1, 1), smooth(n, n + 1, n + 1, 0)) for n, speeds in enumerate(given)]
+
+
+def _eased(u: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """The cubic way from 0 to 1 that has these speeds at its ends."""
+    v = 1.0 - u
+    return u * (u * u + (3.0 - last) * u * v + first * v * v)
 
 
 def _pose(key: CameraKey) -> Tensor:

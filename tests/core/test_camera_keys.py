@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,60 @@ def test_pan_is_to_the_right_tilt_up_and_roll_clockwise():
     assert up[1] < -0.1 and abs(up[0]) < 1e-6
     rolled = keyed_path((CameraKey(0, roll=10),), START, 1, 1.0)
     assert rolled.cam2world[0, 1, 0] > 0.1  # the camera's right hand goes down
+
+
+def speeds(keys, at: float) -> torch.Tensor:
+    """Velocity and turning speed just before and just after a time, ``(2, 6)``."""
+    path = keyed_path(keys, START, 2001, 1.0)
+    n, step = round(at * 2000), 1 / 2000
+    near = path[slice(n - 2, n + 3)].relative_to(path[n])
+    turned = near.cam2world[:, :3, :3]
+    spins = (turned - turned.mT)[:, [2, 0, 1], [1, 2, 0]] / 2  # rotation vectors, of so small turns
+    back2, back, _, on, on2 = torch.cat([near.centers, spins], dim=1).double()
+    return torch.stack([back2 - 4 * back, 4 * on - on2]) / (2 * step)  # one-sided differences of second order
+
+
+@pytest.mark.parametrize("ways", [("smooth",) * 4, ("linear", "linear", "smooth", "linear"), ("stop gently", "smooth")])
+def test_a_smooth_way_goes_through_its_keys_without_a_stop_and_without_a_jump_of_speed(ways):
+    times = [*(0, 0.2, 0.35, 0.7)[: len(ways)], 1.0]
+    places = [(0, 0, 0), (0.3, 0, 0.1), (0.5, 0.1, 0.4), (0.1, 0.2, 1.0), (-0.5, 0.1, 1.2)]
+    keys = tuple(
+        CameraKey(time, place, pan=60 * n, easing=way)
+        for n, (time, place, way) in enumerate(zip(times, places, (*ways, "linear"), strict=False))
+    )
+    path = keyed_path(keys, START, 21, 1.0)
+    for key in keys:
+        torch.testing.assert_close(
+            path.centers[round(20 * key.time)], torch.tensor(key.position).float(), atol=1e-6, rtol=0
+        )
+    for before, key in pairwise(keys[:-1]):
+        if "smooth" not in (before.easing, key.easing):
+            continue
+        found = speeds(keys, key.time)
+        torch.testing.assert_close(found[0], found[1], atol=0.02 * float(found.norm()) + 1e-3, rtol=0)
+        if before.easing == key.easing == "smooth":
+            assert float(found[:, :3].norm(dim=1).min()) > 0.3  # it does not stop
+
+
+@pytest.mark.parametrize("time", [0.02, 0.25])
+def test_a_smooth_way_beside_a_faster_one_neither_turns_back_nor_rushes(time):
+    keys = (CameraKey(0), CameraKey(time, (0, 0, 1), easing="smooth"), CameraKey(1, (0, 0, 2)))
+    z = keyed_path(keys, START, 1001, 1.0).centers[:, 2]
+    assert float(z.diff().min()) >= -1e-6
+    assert 1.5 < float(z[500 + round(500 * time)]) < 1.95
+
+
+def test_a_smooth_way_leaves_a_hold_gently():
+    keys = (CameraKey(0), CameraKey(0.1, easing="smooth"), CameraKey(1, (0, 0, 1)))
+    z = keyed_path(keys, START, 101, 1.0).centers[:, 2]
+    assert float(z[:11].max()) == 0 and float(z[12]) < 0.003
+    assert float(z[55]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_smooth_path_starts_and_ends_at_rest():
+    keys = tuple(CameraKey(n / 3, (0, 0, n), easing="smooth") for n in range(4))
+    steps = keyed_path(keys, START, 301, 1.0).centers[:, 2].diff()
+    assert float(steps[0]) < 0.002 and float(steps[-1]) < 0.002 and float(steps[50:250].min()) > 0.005
 
 
 @pytest.mark.parametrize("easing", EASINGS)
@@ -112,6 +167,11 @@ GOOD = '{"format": "mirage-camera-keys", "version": 1, "keys": %s}'
         (GOOD % '[{"time": 0.5}, {"time": 0.5}]', "in the order of their times; key 1 is at 0.5, key 2 at 0.5"),
         (GOOD % '[{"time": 0, "position": [1, 2]}]', "path: key 1: position must be three numbers"),
         (GOOD % '[{"time": 0, "position": [1, 2, NaN]}]', "path: key 1: position must be a number; got nan"),
+        (GOOD % f'[{{"time": 0, "pan": 1{"0" * 400}}}]', "path: key 1: pan must be a number; got 1000"),
+        (GOOD % '[{"time": 0, "position": [1e300, 0, 0]}]', "path: key 1: position must be a number; got 1e.300"),
+        (GOOD % f'[{{"time": 1{"0" * 9000}}}]', "path: must be JSON; "),
+        ("[" * 100_000, "path: must be JSON; "),
+        (GOOD % '[{"time": 0, "easing": ["smooth"]}]', "path: key 1: easing must be one of linear, smooth"),
         (GOOD % '[{"time": 0, "field_of_view": 0}]', r"path: key 1: field_of_view must lie in 10\.\.179; got 0"),
         (GOOD % '[{"time": 0, "easing": "bouncy"}]', "path: key 1: easing must be one of linear, smooth"),
     ],

@@ -4,9 +4,13 @@ import { multiply, poseSpline, rotated } from "./spline.mjs";
 
 const FORMAT = "mirage-camera-keys";
 const VERSION = 1;
-export const EASINGS = ["linear", "smooth", "start gently", "stop gently"];
+// speeds at the start and at the end of the way to the next key, 1 = even; null: as the ways beside it have them
+const SPEEDS = { linear: [1, 1], smooth: null, "start gently": [0, 2], "stop gently": [2, 0] };
+const FASTEST = 3; // such a speed at its end: a faster cubic way would turn back
+export const EASINGS = Object.keys(SPEEDS);
 const FIELDS = ["time", "position", "pan", "tilt", "roll", "field_of_view", "easing"];
 export const [NARROWEST, WIDEST] = [10, 179]; // degrees
+const MOST = 1e6; // size of any number
 const DECIMALS = { time: 6, position: 5, angle: 3 };
 
 const EMPTY = { position: [0, 0, 0], pan: 0, tilt: 0, roll: 0, field_of_view: null, easing: "linear" };
@@ -17,6 +21,7 @@ const DEFAULT = [
 
 /** Read keys; an empty text means a short way forward. Throws an Error whose message says what is wrong. */
 export function keysFromText(text) {
+  if (typeof text !== "string") throw new Error(`path: must be a text; got ${JSON.stringify(text).slice(0, 40)}.`);
   if (!text.trim()) return DEFAULT.map((key) => ({ ...key }));
   let data;
   try {
@@ -46,7 +51,9 @@ function checked(one, number) {
     throw new Error(`${where}: position must be three numbers.`);
   }
   const numbers = [...key.position, key.time, key.pan, key.tilt, key.roll, key.field_of_view ?? 1];
-  if (!numbers.every(Number.isFinite)) throw new Error(`${where}: time, position and angles must be numbers.`);
+  if (!numbers.every((value) => Number.isFinite(value) && Math.abs(value) <= MOST)) {
+    throw new Error(`${where}: time, position and angles must be numbers of at most ${MOST} in size.`);
+  }
   if (key.time < 0 || key.time > 1) throw new Error(`${where}: time must lie in 0..1; got ${key.time}.`);
   if (key.field_of_view !== null && !(key.field_of_view >= NARROWEST && key.field_of_view <= WIDEST)) {
     throw new Error(`${where}: field_of_view must lie in ${NARROWEST}..${WIDEST}; got ${key.field_of_view}.`);
@@ -101,11 +108,27 @@ export function anglesOf(rotation) {
   };
 }
 
-function eased(easing, u) {
-  if (easing === "smooth") return u * u * (3 - 2 * u);
-  if (easing === "start gently") return u * u;
-  if (easing === "stop gently") return u * (2 - u);
-  return u;
+/** Speeds at the start and at the end of every way between keys, 1 = even. */
+function speedsBetween(keys) {
+  const pairs = keys.slice(1).map((after, n) => [keys[n], after]);
+  const spans = pairs.map(([one, after]) => after.time - one.time);
+  const poses = keys.map(({ position, pan, tilt, roll }) => `${[...position, pan, tilt, roll]}`);
+  const holds = spans.map((_, n) => poses[n] === poses[n + 1]);
+  const given = pairs.map(([one]) => SPEEDS[one.easing]);
+  /** Of a smooth way at key n, where the way `beside` it has its end 0 or 1. */
+  const smooth = (way, n, beside, end) => {
+    if (beside < 0 || beside >= spans.length) return 0;
+    if (holds[beside]) return 1; // the curve itself stands still there
+    if (!given[beside]) return (2 * spans[way]) / (keys[n + 1].time - keys[n - 1].time);
+    return Math.min((given[beside][end] * spans[way]) / spans[beside], FASTEST);
+  };
+  return given.map((speeds, n) => speeds ?? [smooth(n, n, n - 1, 1), smooth(n, n + 1, n + 1, 0)]);
+}
+
+/** The cubic way from 0 to 1 that has these speeds at its ends. */
+function eased([first, last], u) {
+  const v = 1 - u;
+  return u * (u * u + (3 - last) * u * v + first * v * v);
 }
 
 /**
@@ -115,6 +138,7 @@ function eased(easing, u) {
  */
 export function pathThrough(keys, ownField) {
   const spline = poseSpline(keys.map(poseOf));
+  const speeds = speedsBetween(keys);
   const fields = keys.map((key) => key.field_of_view ?? ownField);
   return (time) => {
     let along = 0;
@@ -122,7 +146,7 @@ export function pathThrough(keys, ownField) {
       const at = Math.max(keys[0].time, Math.min(keys[keys.length - 1].time, time));
       let low = keys.findLastIndex((key) => key.time <= at);
       low = Math.min(low, keys.length - 2);
-      along = low + eased(keys[low].easing, (at - keys[low].time) / (keys[low + 1].time - keys[low].time));
+      along = low + eased(speeds[low], (at - keys[low].time) / (keys[low + 1].time - keys[low].time));
     }
     const low = Math.min(Math.floor(along), Math.max(keys.length - 2, 0));
     const high = Math.min(low + 1, keys.length - 1);
