@@ -35,6 +35,21 @@ CASES = {
         CameraKey(0.61, (1, 0.02, 1), pan=91, tilt=45),
         CameraKey(1, (-1, 0.5, 2), pan=-100, tilt=-60, roll=170),
     ),
+    "smooth through keys at uneven times": (
+        CameraKey(0.05, easing="smooth"),
+        CameraKey(0.15, (0.1, 0, 0.2), pan=10, easing="smooth"),
+        CameraKey(0.7, (0.5, -0.1, 0.6), pan=-30, tilt=5, field_of_view=60, easing="smooth"),
+        CameraKey(0.95, (0.2, 0.1, 1), pan=-80),
+    ),
+    "smooth beside every other way": (
+        CameraKey(0, easing="linear"),
+        CameraKey(0.1, (0.3, 0, 0.1), pan=15, easing="smooth"),
+        CameraKey(0.3, (0.4, 0, 0.5), pan=30, easing="start gently"),
+        CameraKey(0.5, (0.2, -0.1, 0.8), pan=10, easing="smooth"),
+        CameraKey(0.6, (0.1, -0.1, 0.9), pan=0, easing="stop gently"),
+        CameraKey(0.8, (-0.2, 0, 1), pan=-20, easing="smooth"),
+        CameraKey(1, (-0.2, 0.1, 1.2), pan=-20),
+    ),
 }
 
 
