@@ -54,4 +54,5 @@ class CameraPathEditor(io.ComfyNode):
     @classmethod
     def execute(cls, geometry: Geometry, frames: int, path: str, memory: LatentMemory | None = None) -> io.NodeOutput:
         cameras = keyed_path(keys_from_text(path), geometry.cameras[0], frames, geometry.median_depth)
-        return io.NodeOutput(cameras, ui={"mirage_scene": [write_scene(geometry, memory)]})
+        came = {"path": path, "frames": frames}  # the page cannot know what comes through a link
+        return io.NodeOutput(cameras, ui={"mirage_scene": [write_scene(geometry, memory)], "mirage_path": [came]})

@@ -2,62 +2,72 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { PathModel } from "./editor/model.mjs";
+import { Seats } from "./editor/seats.mjs";
 
-const NODE = "Mirage_CameraPathEditor";
 const [WIDTH, HEIGHT] = [560, 480];
+const [MUTED, BYPASSED] = [2, 4]; // modes of a node
+
+const workflow = () => app.extensionManager.workflow.activeWorkflow;
+const seats = new Seats({ rootGraph: () => app.rootGraph, workflow }, (seat) => ({
+  url: (path) => api.apiURL(path),
+  runScene: () => runScene(seat.node),
+  undo: () => app.extensionManager.command.execute("Comfy.Undo"),
+  edited: () => {
+    seat.node.graph?.setDirtyCanvas(true, true);
+    workflow()?.changeTracker?.captureCanvasState();
+  },
+}));
 
 function editorWidget(node, name) {
-  const root = document.createElement("div");
-  root.tabIndex = 0; // keys and, in Nodes 2.0, the wheel come only to what has the focus
-  root.dataset.captureWheel = "true";
-  const model = new PathModel();
-  const widget = node.addDOMWidget(name, "MIRAGE_CAMERA_PATH", root, {
+  let text = ""; // while the node is in no graph
+  let seat = null;
+  const widget = node.addDOMWidget(name, "MIRAGE_CAMERA_PATH", document.createElement("div"), {
     hideOnZoom: false,
     getMinHeight: () => HEIGHT,
-    getValue: () => model.text,
-    setValue: (text) => {
-      model.text = text ?? "";
+    getValue: () => (seat ? seat.model.text : text),
+    setValue: (value) => {
+      if (seat) seat.model.text = value ?? "";
+      else text = value ?? "";
     },
   });
-  const tracker = () => app.extensionManager.workflow?.activeWorkflow?.changeTracker;
-  const host = {
-    url: (path) => api.apiURL(path),
-    runScene: () => app.queuePrompt(0, 1, { queueNodeIds: [String(node.id)] }),
-    undo: () => app.extensionManager.command.execute("Comfy.Undo"),
-    edited: () => {
-      node.graph?.setDirtyCanvas(true, true);
-      tracker()?.captureCanvasState();
-    },
+  const input = (wanted) => node.inputs?.find((one) => one.widget?.name === wanted);
+  const follow = () => {
+    if (!seat) return;
+    const { model } = seat;
+    const frames = node.widgets.find((one) => one.name === "frames")?.value;
+    model.setLinked(input(name)?.link != null);
+    model.setLength((input("frames")?.link != null && model.came?.frames) || frames);
   };
-  let removed = false;
   widget.showOutput = (output) => {
     const file = output?.mirage_scene?.[0];
-    if (file) widget.opened.then((editor) => editor?.show(file));
+    if (!file || !seat) return;
+    seat.model.setCame(output.mirage_path?.[0] ?? null);
+    follow();
+    seat.opened.then((editor) => editor?.show(file));
   };
-  widget.model = model;
-  // three.js is fetched by the first editor of a page, not by every page
-  widget.opened = import("./editor/editor.mjs").then(({ Editor }) => {
-    if (removed) return null;
-    widget.editor = new Editor(root, model, host);
-    return widget.editor;
+  chain(node, "onAdded", () => {
+    if (node.graph.rootGraph !== app.rootGraph) return; // ComfyUI copies by way of graphs that it never shows
+    seat = seats.take(node);
+    const { root, model, opened } = seat;
+    Object.assign(widget, { element: root, model, opened });
+    opened.then((editor) => (widget.editor = editor));
+    model.text = text;
+    follow();
   });
-  chain(node, "onExecuted", (output) => widget.showOutput(output));
   chain(node, "onRemoved", () => {
-    removed = true;
-    widget.editor?.dispose();
+    if (!seat) return;
+    text = seat.model.text;
+    seat = null;
+    queueMicrotask(() => seats.sweep()); // not before undo has brought the node back
   });
-  queueMicrotask(() => followLength(node, model));
+  chain(node, "onConfigure", follow);
+  chain(node, "onConnectionsChange", follow);
+  chain(node, "onExecuted", (output) => widget.showOutput(output));
+  queueMicrotask(() => {
+    const frames = node.widgets.find((one) => one.name === "frames");
+    if (frames) chain(frames, "callback", follow);
+  });
   return { widget, minWidth: WIDTH, minHeight: HEIGHT };
-}
-
-/** Let the model know how many frames the node's other widget asks for. */
-function followLength(node, model) {
-  const frames = node.widgets.find((widget) => widget.name === "frames");
-  if (!frames) return;
-  model.setLength(frames.value);
-  chain(frames, "callback", () => model.setLength(frames.value));
-  chain(node, "onConfigure", () => model.setLength(frames.value));
 }
 
 function chain(object, name, after) {
@@ -69,16 +79,35 @@ function chain(object, name, after) {
   };
 }
 
-function showOutputs(outputs) {
-  for (const node of app.graph?.nodes ?? []) {
-    if (node.comfyClass !== NODE) continue;
-    const widget = node.widgets?.find((one) => one.showOutput);
-    widget?.showOutput(outputs?.[String(node.id)]);
-  }
+/** Run what leads to a node; return why it cannot be run, if so. */
+function runScene(node) {
+  const path = pathTo(app.rootGraph, node);
+  if (!path) return "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.";
+  app.queuePrompt(0, 1, { queueNodeIds: [path.join(":")] });
 }
+
+/** Ids from the root graph to a node through subgraphs that run, as ComfyUI names what it executes; null: there is no way. */
+function pathTo(graph, node) {
+  for (const one of graph.nodes) {
+    if (one.mode === MUTED || one.mode === BYPASSED) continue;
+    if (one === node) return [one.id];
+    const inside = one.subgraph && pathTo(one.subgraph, node);
+    if (inside) return [one.id, ...inside];
+  }
+  return null;
+}
+
+/** As ComfyUI names a node's outputs. */
+const locator = ({ graph, id }) => (graph === app.rootGraph ? `${id}` : `${graph.id}:${id}`);
 
 app.registerExtension({
   name: "mirage.camera_path_editor",
   getCustomWidgets: () => ({ MIRAGE_CAMERA_PATH: editorWidget }),
-  onNodeOutputsUpdated: showOutputs, // after undo, and after coming back to a workflow
+  beforeConfigureGraph: () => seats.beforeLoading(),
+  afterConfigureGraph: () => seats.sweep(),
+  onNodeOutputsUpdated: (outputs) => {
+    // after undo, and after coming back to a workflow
+    seats.restoreLooks();
+    for (const { node } of seats) node.widgets.find((one) => one.showOutput)?.showOutput(outputs?.[locator(node)]);
+  },
 });

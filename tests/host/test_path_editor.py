@@ -61,6 +61,11 @@ def test_the_scene_is_the_memory_in_the_frame_of_the_start_camera(server):
     assert scene["coverage"]["grid"] == [HEIGHT // 8, WIDTH // 8]
 
 
+def test_the_page_is_told_the_path_and_the_length_that_came(server):
+    (came,) = server.run({**remember(), "editor": edited(frames=17)})["outputs"]["editor"]["mirage_path"]
+    assert came == {"path": BEND, "frames": 17}
+
+
 def test_without_a_memory_the_depth_is_shown(server):
     with safe_open(scene_file(server, {**remember(), "editor": edited()}), "np") as file:
         xyz, rgb = file.get_tensor("xyz"), file.get_tensor("rgb")

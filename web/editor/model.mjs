@@ -6,16 +6,16 @@ const CLOSEST = 1e-4; // between the times of two keys
 
 export class PathModel {
   #text = "";
+  #choice = 0;
   #listeners = [];
 
   constructor() {
-    this.keys = keysFromText("");
-    this.error = null; // why the text cannot be read; then nothing can be edited
-    this.chosen = 0;
+    this.linked = false; // the path comes through a link: it is shown as it last came, and the text waits
+    this.came = null; // what came in the last run: {path, frames}
     this.time = 0; // of the playhead, 0..1
     this.frames = 2;
     this.ownField = 50; // degrees, of the start camera
-    this.at = pathThrough(this.keys, this.ownField);
+    this.#read();
   }
 
   onChange(listener) {
@@ -29,18 +29,52 @@ export class PathModel {
   /** Take a value of the widget as it is; an unreadable one is kept, and shown as an error. */
   set text(text) {
     this.#text = text;
-    try {
-      this.keys = keysFromText(text);
-      this.error = null;
-    } catch (error) {
-      this.error = error.message;
-    }
-    this.chosen = Math.min(this.chosen, this.keys.length - 1);
-    this.#changed("path");
+    this.#read();
+  }
+
+  setLinked(linked) {
+    if (linked === this.linked) return;
+    this.linked = linked;
+    this.#read();
+  }
+
+  setCame(came) {
+    this.came = came;
+    if (this.linked) this.#read();
+  }
+
+  /** Begin anew instead of a text that cannot be read. */
+  startAnew() {
+    this.text = textFromKeys(keysFromText(""));
+  }
+
+  /** Whether there is no path to show: it cannot be read, or has not come yet. The keys are then those of no text. */
+  get blank() {
+    return Boolean(this.error) || (this.linked && !this.came);
+  }
+
+  get editable() {
+    return !this.blank && !this.linked;
+  }
+
+  /** Which key is chosen. A shorter path does not forget it: undo empties the path before it fills it again. */
+  get chosen() {
+    return Math.min(this.#choice, this.keys.length - 1);
   }
 
   get key() {
     return this.keys[this.chosen];
+  }
+
+  /** What an editor made anew takes over beside the text. */
+  get look() {
+    return { choice: this.#choice, time: this.time };
+  }
+
+  set look({ choice, time }) {
+    this.#choice = choice;
+    this.time = time;
+    this.#changed("playhead");
   }
 
   /** The key that the playhead stands on, or -1. */
@@ -72,38 +106,41 @@ export class PathModel {
   }
 
   choose(number) {
-    this.chosen = number;
+    this.#choice = number;
     this.#changed("choice");
   }
 
   seek(time) {
     this.time = Math.max(0, Math.min(1, time));
     const here = this.keyAtPlayhead;
-    if (here >= 0) this.chosen = here;
+    if (here >= 0) this.#choice = here;
     this.#changed("playhead");
   }
 
   /** Put a key with this pose at the playhead; one that stands there takes the pose. */
   addKey(pose) {
+    if (!this.editable) return;
     const here = this.keyAtPlayhead;
     if (here >= 0) return this.changeKey(here, { position: pose.position, ...anglesOf(pose.rotation) });
     const before = this.keys.findLastIndex((key) => key.time < this.time);
-    const own = { field_of_view: null, easing: "linear" };
-    const like = before >= 0 ? { ...own, field_of_view: this.keys[before].field_of_view } : own;
+    const { field_of_view = null, easing } = this.keys[before] ?? {};
+    const like = { field_of_view, easing: easing === "smooth" ? easing : "linear" }; // a gentle start or stop is there once
     const key = { ...like, time: this.time, position: pose.position, ...anglesOf(pose.rotation) };
     this.keys.splice(before + 1, 0, roundedKey(key));
-    this.chosen = before + 1;
+    this.#choice = before + 1;
     this.#edited();
   }
 
   changeKey(number, changes) {
+    if (!this.editable) return;
     this.keys[number] = roundedKey({ ...this.keys[number], ...changes });
-    this.chosen = number;
+    this.#choice = number;
     this.#edited();
   }
 
   /** Give a key another time: a whole frame, between its neighbours. */
   retime(number, time) {
+    if (!this.editable) return;
     const step = Math.max(this.frames > 1 ? 1 / (this.frames - 1) : 0, CLOSEST);
     const lowest = number > 0 ? this.keys[number - 1].time + step : 0;
     const highest = number < this.keys.length - 1 ? this.keys[number + 1].time - step : 1;
@@ -114,10 +151,21 @@ export class PathModel {
   }
 
   deleteKey() {
-    if (this.keys.length === 1) return;
+    if (!this.editable || this.keys.length === 1) return;
     this.keys.splice(this.chosen, 1);
-    this.chosen = Math.min(this.chosen, this.keys.length - 1);
+    this.#choice = this.chosen;
     this.#edited();
+  }
+
+  #read() {
+    this.keys = keysFromText("");
+    this.error = null; // why the text cannot be read
+    try {
+      this.keys = keysFromText(this.linked ? (this.came?.path ?? "") : this.#text);
+    } catch (error) {
+      this.error = error.message;
+    }
+    this.#changed("path");
   }
 
   #edited() {

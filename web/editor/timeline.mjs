@@ -61,7 +61,7 @@ export class Timeline {
 
   #grab(event) {
     if (event.button !== 0) return;
-    const number = this.model.error ? -1 : this.#keyAt(event);
+    const number = this.model.blank ? -1 : this.#keyAt(event);
     let [dragged, from] = [false, event.clientX];
     const seek = (moved) => this.model.seek(this.model.timeOf(this.#time(moved) * (this.model.frames - 1)));
     const move = (moved) => {
@@ -86,7 +86,7 @@ export class Timeline {
 
   /** A double click: a key on the path as it is. */
   #add(event) {
-    if (this.model.error || this.#keyAt(event) >= 0) return;
+    if (!this.model.editable || this.#keyAt(event) >= 0) return;
     this.model.seek(this.model.timeOf(this.#time(event) * (this.model.frames - 1)));
     this.model.addKey(this.model.camera);
     this.onEdited();
@@ -136,6 +136,7 @@ export class Timeline {
     const y = RULER + KEYS / 2;
     to.fillStyle = TRACK;
     to.fillRect(SIDE, y - 0.5, width - 2 * SIDE, 1);
+    if (this.model.blank) return;
     this.model.keys.forEach(({ time }, number) => {
       const x = this.#x(time);
       to.beginPath();

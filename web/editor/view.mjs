@@ -1,9 +1,9 @@
-/** The points, the path and its keys in 3D, and what the mouse does among them. */
+/** The points, the path and its keys in 3D. */
 
 import * as THREE from "../lib/three.mjs";
 import { BACKGROUND, CAREFUL, DIM, KNOWN, LEAST_KNOWN, PATH, TEXT, TRACK } from "./colours.mjs";
-import { anglesOf, poseOf } from "./keys.mjs";
-import { multiply, rotated } from "./spline.mjs";
+import { poseOf } from "./keys.mjs";
+import { rotated } from "./spline.mjs";
 
 const NEAR = 0.01; // all lengths: median depths of the picture
 const FAR = 200;
@@ -13,22 +13,19 @@ const OUTLIERS = 0.02; // share of the points on either side that the overview m
 const FRUSTUM = 0.14; // length of a drawn camera
 const AIM = 0.4; // from a key to the ball that aims it
 const BALL = 6; // pixels, radius
-const REACH = 14; // pixels around a ball that take it
 const MOST_STEPS = 600; // of the drawn path
 const POINT = 1.25; // drawn width of a token, in widths: closes the seams between neighbours
-const TURN = 0.15; // degrees per pixel, through the camera
-const STEP = 0.02; // median depths per notch of the wheel, through the camera
 
 /** Our axes (x right, y down, z forward) to those of three.js (x right, y up, z backward), and back. */
-const flipped = ([x, y, z]) => [x, -y, -z];
+export const flipped = ([x, y, z]) => [x, -y, -z];
 const flippedTurn = ([w, x, y, z]) => [w, x, -y, -z];
 
 export class View {
-  /** host: the element to fill; model: a PathModel; onEdited: called once after every finished change. */
-  constructor(host, model, onEdited) {
+  /** host: the element to fill; model: a PathModel. */
+  constructor(host, model) {
     this.model = model;
-    this.onEdited = onEdited;
     this.through = false;
+    this.seen = false; // points were shown: more of them do not move the view
     this.known = []; // share known of each latent frame
     this.scene = null;
     this.renderer = new THREE.WebGLRenderer({ antialias: true });
@@ -40,8 +37,6 @@ export class View {
     this.world = new THREE.Scene();
     this.world.background = new THREE.Color(BACKGROUND);
     this.#makeObjects();
-    this.canvas.addEventListener("pointerdown", (event) => this.#grab(event), { capture: true });
-    this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { capture: true, passive: false });
     this.controls = new THREE.OrbitControls(this.free, this.canvas);
     this.controls.addEventListener("change", () => this.requestRender());
     this.overview();
@@ -55,6 +50,7 @@ export class View {
   }
 
   dispose() {
+    cancelAnimationFrame(this.pending);
     this.resizing.disconnect();
     this.controls.dispose();
     this.renderer.dispose();
@@ -63,7 +59,6 @@ export class View {
 
   /** Show points: a scene of sceneFromBytes. */
   show(scene) {
-    const first = !this.scene;
     this.scene = scene;
     const geometry = new THREE.BufferGeometry();
     const places = new Float32Array(scene.xyz.length);
@@ -73,7 +68,8 @@ export class View {
     geometry.setAttribute("tokenWidth", new THREE.BufferAttribute(scene.width, 1));
     this.points.geometry.dispose();
     this.points.geometry = geometry;
-    if (first) this.overview();
+    if (!this.seen) this.overview();
+    this.seen = true;
     this.#redrawPath();
     this.requestRender();
   }
@@ -102,6 +98,29 @@ export class View {
     this.requestRender();
   }
 
+  /** Move the eye and what it turns about along its own axes (x right, y down, z forward), shares of their distance. */
+  walk(direction) {
+    const share = this.free.position.distanceTo(this.controls.target);
+    const by = flipped(rotated(this.pose.rotation, direction.map((value) => value * share)));
+    for (const place of [this.free.position, this.controls.target]) place.add(new THREE.Vector3(...by));
+    this.controls.update();
+    this.requestRender();
+  }
+
+  /** What an editor made anew takes over. */
+  get look() {
+    const { through, seen } = this;
+    return { through, seen, eye: this.free.position.toArray(), target: this.controls.target.toArray() };
+  }
+
+  set look({ through, seen, eye, target }) {
+    this.seen = seen;
+    this.free.position.set(...eye);
+    this.controls.target.set(...target);
+    this.controls.update();
+    this.setThrough(through);
+  }
+
   setThrough(through) {
     this.through = through;
     this.controls.enabled = !through;
@@ -117,7 +136,7 @@ export class View {
 
   /** Where a key's ball ("key"), or the ball that aims it ("aim"), is on the page; for tests and picking. */
   onPage(number, ball = "key") {
-    const place = new THREE.Vector3(...flipped(this.#placeOf(number, ball))).project(this.free);
+    const place = new THREE.Vector3(...flipped(this.placeOf(number, ball))).project(this.free);
     const box = this.canvas.getBoundingClientRect();
     const visible = Math.abs(place.z) < 1;
     return { x: box.left + ((place.x + 1) / 2) * box.width, y: box.top + ((1 - place.y) / 2) * box.height, visible };
@@ -151,7 +170,7 @@ export class View {
     this.world.add(this.points, this.drawn);
   }
 
-  #placeOf(number, ball) {
+  placeOf(number, ball) {
     const { position, rotation } = poseOf(this.model.keys[number]);
     const ahead = ball === "aim" ? AIM : 0;
     return rotated(rotation, [0, 0, ahead]).map((value, n) => value + position[n]);
@@ -215,7 +234,7 @@ export class View {
     while (this.balls.children.length > wanted.length) this.balls.remove(this.balls.children[0]);
     wanted.forEach(([number, ball], n) => {
       const mesh = this.balls.children[n];
-      mesh.position.set(...flipped(this.#placeOf(number, ball)));
+      mesh.position.set(...flipped(this.placeOf(number, ball)));
       mesh.material.color.set(ball === "aim" ? DIM : number === this.model.chosen ? TEXT : PATH);
       const pixel = (2 * Math.tan((this.free.fov * Math.PI) / 360) * mesh.position.distanceTo(this.free.position)) / pixelsHigh;
       mesh.scale.setScalar(pixel * (ball === "aim" ? BALL * 0.75 : BALL));
@@ -231,7 +250,7 @@ export class View {
       this.renderer.setSize(width, height, false);
       Object.assign(this, { width, height });
     }
-    this.drawn.visible = !this.through;
+    this.drawn.visible = !this.through && !this.model.blank;
     if (this.through) return this.#renderThrough(width, height);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
@@ -275,90 +294,5 @@ export class View {
     // three.js scales points by half the canvas, but the picture is only a part of it
     this.points.material.size = (POINT * 2 * fy * pictureHeight) / height;
     this.renderer.render(this.world, camera);
-  }
-
-  // ---------------------------------------------------------------- the mouse
-
-  #grab(event) {
-    if (event.button !== 0 || this.model.error) return;
-    if (this.through) return this.#turn(event);
-    const candidates = this.model.keys.map((_, number) => [number, "key"]);
-    candidates.unshift([this.model.chosen, "aim"]);
-    let best = null;
-    for (const [number, ball] of candidates) {
-      const place = this.onPage(number, ball);
-      const distance = Math.hypot(place.x - event.clientX, place.y - event.clientY);
-      if (place.visible && distance < REACH && (!best || distance < best.distance)) best = { number, ball, distance };
-    }
-    if (!best) return;
-    event.stopImmediatePropagation(); // the view must not turn meanwhile
-    this.model.choose(best.number);
-    this.model.seek(this.model.keys[best.number].time);
-    const start = new THREE.Vector3(...flipped(this.#placeOf(best.number, best.ball)));
-    const normal = this.free.getWorldDirection(new THREE.Vector3());
-    this.#follow(event, (moved) => {
-      const place = this.#onPlane(moved, start, normal);
-      if (best.ball === "key") this.model.changeKey(best.number, { position: flipped(place.toArray()) });
-      else this.#aim(best.number, flipped(place.toArray()));
-    });
-  }
-
-  /** Where the mouse's ray meets the plane through a place. */
-  #onPlane(event, place, normal) {
-    const box = this.canvas.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * 2 - 1;
-    const y = 1 - ((event.clientY - box.top) / box.height) * 2;
-    const direction = new THREE.Vector3(x, y, 0.5).unproject(this.free).sub(this.free.position).normalize();
-    const along = place.clone().sub(this.free.position).dot(normal) / direction.dot(normal);
-    return direction.multiplyScalar(along).add(this.free.position);
-  }
-
-  /** Turn a key by the smallest turn that makes it look at a place. */
-  #aim(number, target) {
-    const key = this.model.keys[number];
-    const { rotation } = poseOf(key);
-    const from = new THREE.Vector3(...rotated(rotation, [0, 0, 1]));
-    const to = new THREE.Vector3(...target.map((value, n) => value - key.position[n]));
-    if (to.length() < 1e-6) return;
-    const turn = new THREE.Quaternion().setFromUnitVectors(from, to.normalize());
-    this.model.changeKey(number, anglesOf(multiply([turn.w, turn.x, turn.y, turn.z], rotation)));
-  }
-
-  /** Through the camera, at a key: drag turns it. */
-  #turn(event) {
-    const number = this.model.keyAtPlayhead;
-    if (number < 0) return;
-    let [lastX, lastY] = [event.clientX, event.clientY];
-    this.#follow(event, (moved) => {
-      const { pan, tilt } = this.model.keys[number];
-      const down = tilt + (moved.clientY - lastY) * TURN;
-      this.model.changeKey(number, {
-        pan: pan - (moved.clientX - lastX) * TURN,
-        tilt: Math.max(-90, Math.min(90, down)),
-      });
-      [lastX, lastY] = [moved.clientX, moved.clientY];
-    });
-  }
-
-  /** Through the camera, at a key: the wheel moves it along its view. */
-  #wheel(event) {
-    if (!this.through) return;
-    event.preventDefault();
-    const number = this.model.keyAtPlayhead;
-    if (number < 0 || this.model.error) return;
-    const key = this.model.keys[number];
-    const step = rotated(poseOf(key).rotation, [0, 0, -Math.sign(event.deltaY) * STEP]);
-    this.model.changeKey(number, { position: key.position.map((value, n) => value + step[n]) });
-    this.onEdited();
-  }
-
-  #follow(event, move) {
-    this.canvas.setPointerCapture(event.pointerId);
-    const done = () => {
-      this.canvas.removeEventListener("pointermove", move);
-      this.onEdited();
-    };
-    this.canvas.addEventListener("pointermove", move);
-    this.canvas.addEventListener("lostpointercapture", done, { once: true });
   }
 }
