@@ -40,6 +40,7 @@ class CameraPathEditor(io.ComfyNode):
                 ),
             ],
             outputs=[CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame.")],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
         )
 
@@ -54,5 +55,14 @@ class CameraPathEditor(io.ComfyNode):
     @classmethod
     def execute(cls, geometry: Geometry, frames: int, path: str, memory: LatentMemory | None = None) -> io.NodeOutput:
         cameras = keyed_path(keys_from_text(path), geometry.cameras[0], frames, geometry.median_depth)
-        came = {"path": path, "frames": frames}  # the page cannot know what comes through a link
+        # the page cannot know what comes through a link
+        came = {"path": path, "frames": frames, "linked": cls._linked("path", "frames")}
         return io.NodeOutput(cameras, ui={"mirage_scene": [write_scene(geometry, memory)], "mirage_path": [came]})
+
+    @classmethod
+    def _linked(cls, *names: str) -> list[str]:
+        """Which of these inputs come through a link in the prompt that runs."""
+        if cls.hidden is None:  # called without a prompt
+            return []
+        inputs = cls.hidden.prompt.get(cls.hidden.unique_id, {}).get("inputs", {})  # a node of an expansion is not in it
+        return [name for name in names if isinstance(inputs.get(name), list)]

@@ -36,7 +36,8 @@ function editorWidget(node, name) {
     const { model } = seat;
     const frames = node.widgets.find((one) => one.name === "frames")?.value;
     model.setLinked(input(name)?.link != null);
-    model.setLength((input("frames")?.link != null && model.came?.frames) || frames);
+    const came = input("frames")?.link != null && model.came?.linked.includes("frames");
+    model.setLength(came ? model.came.frames : frames);
   };
   widget.showOutput = (output) => {
     const file = output?.mirage_scene?.[0];

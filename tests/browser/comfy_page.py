@@ -115,7 +115,7 @@ class ComfyPage:
     def show(self, node_id: int | None = None) -> None:
         """Fit a node, or the whole graph, into the page."""
         self.js(
-            """const nodes = arg === null ? app.graph.nodes : [app.graph.getNodeById(arg)];
+            """const nodes = arg === null ? app.canvas.graph.nodes : [app.canvas.graph.getNodeById(arg)];
             const boxes = nodes.map((node) => [...(node.boundingRect ?? node.getBounding())]);
             const [x, y] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])));
             const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])));

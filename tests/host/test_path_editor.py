@@ -62,8 +62,13 @@ def test_the_scene_is_the_memory_in_the_frame_of_the_start_camera(server):
 
 
 def test_the_page_is_told_the_path_and_the_length_that_came(server):
-    (came,) = server.run({**remember(), "editor": edited(frames=17)})["outputs"]["editor"]["mirage_path"]
-    assert came == {"path": BEND, "frames": 17}
+    prompt = {**remember(), "editor": edited(frames=17)}
+    (came,) = server.run(prompt)["outputs"]["editor"]["mirage_path"]
+    assert came == {"path": BEND, "frames": 17, "linked": []}
+    prompt["text"] = call("PrimitiveStringMultiline", value=BEND)
+    prompt["editor"] = edited(frames=17, text=["text", 0])
+    (came,) = server.run(prompt)["outputs"]["editor"]["mirage_path"]
+    assert came == {"path": BEND, "frames": 17, "linked": ["path"]}
 
 
 def test_without_a_memory_the_depth_is_shown(server):

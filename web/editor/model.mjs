@@ -11,7 +11,7 @@ export class PathModel {
 
   constructor() {
     this.linked = false; // the path comes through a link: it is shown as it last came, and the text waits
-    this.came = null; // what came in the last run: {path, frames}
+    this.came = null; // what came in the last run: {path, frames, linked: which of them through a link}
     this.time = 0; // of the playhead, 0..1
     this.frames = 2;
     this.ownField = 50; // degrees, of the start camera
@@ -50,7 +50,7 @@ export class PathModel {
 
   /** Whether there is no path to show: it cannot be read, or has not come yet. The keys are then those of no text. */
   get blank() {
-    return Boolean(this.error) || (this.linked && !this.came);
+    return Boolean(this.error) || (this.linked && !this.came?.linked.includes("path"));
   }
 
   get editable() {
@@ -161,7 +161,8 @@ export class PathModel {
     this.keys = keysFromText("");
     this.error = null; // why the text cannot be read
     try {
-      this.keys = keysFromText(this.linked ? (this.came?.path ?? "") : this.#text);
+      if (!this.linked) this.keys = keysFromText(this.#text);
+      else if (!this.blank) this.keys = keysFromText(this.came.path);
     } catch (error) {
       this.error = error.message;
     }
