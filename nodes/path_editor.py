@@ -64,5 +64,5 @@ class CameraPathEditor(io.ComfyNode):
         """Which of these inputs come through a link in the prompt that runs."""
         if cls.hidden is None:  # called without a prompt
             return []
-        inputs = cls.hidden.prompt.get(cls.hidden.unique_id, {}).get("inputs", {})  # a node of an expansion is not in it
-        return [name for name in names if isinstance(inputs.get(name), list)]
+        node = cls.hidden.prompt.get(cls.hidden.unique_id, {"inputs": {}})  # a node of an expansion is not in it
+        return [name for name in names if isinstance(node["inputs"].get(name), list)]
