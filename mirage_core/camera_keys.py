@@ -33,9 +33,9 @@ class CameraKey:
         pan, tilt, roll: degrees against the start camera, applied in this order from the outside in; to the right, up,
             clockwise.
         field_of_view: horizontal, degrees; None = of the start camera.
-        easing: of the way to the next key, one of ``EASINGS``: "linear" is even, "start gently" and "stop gently" stand
-            still at their key and at the next one; "smooth" goes through its keys at one speed, and stands still only
-            where the path begins and ends.
+        easing: of the way to the next key, one of ``EASINGS``: "linear" is even, "start gently" stands still at this
+            key, "stop gently" at the next one; "smooth" goes through its keys without a jump of speed, and stands still
+            only where the path begins and ends. Beside a way that is much faster it does not reach that speed.
     """
 
     time: float
