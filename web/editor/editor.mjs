@@ -31,7 +31,6 @@ const STYLE = `
 .mirage-editor .hint.error span { color: ${CAREFUL}; }
 .mirage-editor .hint span:empty { display: none; }
 .mirage-editor .hint button { pointer-events: auto; }
-.mirage-editor .state { color: var(--descrip-text); }
 `;
 
 function element(kind, parent, properties = {}) {
