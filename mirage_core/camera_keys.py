@@ -121,7 +121,7 @@ def _key(number: int, one: object) -> CameraKey:
 def _number(number: int, name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
         raise MirageError(
-            f"path: key {number}: {name} must be a number of at most {MOST:g}; got {brief(repr(value), 40)}."
+            f"path: key {number}: {name} must be a number; got {brief(repr(value), 40)}. Its size may be {MOST:g}."
         )
     return float(value)
 
