@@ -24,15 +24,18 @@ VIDEO_VAES = {
     ("CausalContinuousVideoTokenizer", 16): "cosmos1",
     ("VideoAutoencoderKLWrapper", 16): "seedvr2",
 }
-LATENT_FORMATS = {
-    "wan21": comfy.latent_formats.Wan21,
-    "wan22": comfy.latent_formats.Wan22,
-    "hunyuanvideo": comfy.latent_formats.HunyuanVideo,
-    "hunyuanvideo15": comfy.latent_formats.HunyuanVideo15,
-    "ltx": comfy.latent_formats.LTXV,
-    "mochi": comfy.latent_formats.Mochi,
-    "cogvideox": comfy.latent_formats.CogVideoX,
-    "cosmos1": comfy.latent_formats.Cosmos1CV8x8x8,
+CLASSES = {
+    "wan21": "Wan21",
+    "wan22": "Wan22",
+    "hunyuanvideo": "HunyuanVideo",
+    "hunyuanvideo15": "HunyuanVideo15",
+    "ltx": "LTXV",
+    "mochi": "Mochi",
+    "cogvideox": "CogVideoX",
+    "cosmos1": "Cosmos1CV8x8x8",
+}
+LATENT_FORMATS = {  # those that this ComfyUI has
+    name: getattr(comfy.latent_formats, form) for name, form in CLASSES.items() if hasattr(comfy.latent_formats, form)
 }
 # A learned patch codec makes latents in the scale of Wan 2.2, for models of that layout that were trained on them.
 MODEL_FORMATS = {**LATENT_FORMATS, LEARNED_CODEC: comfy.latent_formats.Wan22}
