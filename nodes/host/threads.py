@@ -25,7 +25,8 @@ def worthwhile(model: ModelPatcher, size: tuple[int, int, int]) -> int:
         return most
     network = model.get_model_object("diffusion_model")
     layers = [weight.numel() for weight in network.parameters() if weight.ndim > 1]
-    tokens = math.prod(size) / math.prod(getattr(network, "patch_size", None) or (1,))
+    patch = getattr(network, "patch_size", None) or 1  # of all three axes; one number is of height and width alike
+    tokens = math.prod(size) / (patch**2 if isinstance(patch, int) else math.prod(patch))
     work = 2 * tokens * sum(layers) / max(len(layers), 1)
     return min(most, max(1, int(work // WORTH)))
 
