@@ -44,12 +44,6 @@ class Cameras:
         check_one_device("Cameras", cam2world=cam2world, K=K)
         _check_rigid(cam2world.cpu())
         _check_intrinsics(K.cpu())
-        if float(K[:, :2].abs().max()) > MAX_NORMALISED:
-            raise MirageError(
-                f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
-                f"got fx {float(K[0, 0, 0]):g}, cx {float(K[0, 0, 2]):g}, which are pixels. "
-                "Divide it by the picture's width and height (in Python Cameras.from_pixels(cam2world, K, (H, W)))."
-            )
         object.__setattr__(self, "cam2world", cam2world)
         object.__setattr__(self, "K", K)
 
@@ -302,5 +296,5 @@ def _check_intrinsics(K: Tensor) -> None:
         raise MirageError(
             f"Cameras: K must be normalised by the picture size (focal length about 0.3 to 4, centre about 0.5); "
             f"got fx {float(K[0, 0, 0]):g}, cx {float(K[0, 0, 2]):g}, which are pixels. "
-            "Use Cameras.from_pixels(cam2world, K, image_size=(H, W))."
+            "Divide it by the picture's width and height (in Python Cameras.from_pixels(cam2world, K, (H, W)))."
         )

@@ -75,7 +75,7 @@ class LatentMemory:
         if len(places) > 1:
             raise MirageError(
                 f"LatentMemory: all blocks must lie on one device; got {' and '.join(places)}. "
-                "Move them with block.to(device)."
+                "Move them to one (in Python block.to(device))."
             )
 
     def __repr__(self) -> str:  # short: the host prints inputs into its error dialog

@@ -224,7 +224,7 @@ def test_one_frame_and_short_paths_are_walks_too():
 
 def test_a_denoiser_that_returns_something_else_is_named():
     cameras = ramp(0, 30)
-    with pytest.raises(MirageError, match=r"denoise must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
+    with pytest.raises(MirageError, match=r"denoise\) must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
         last(walk(begin(cameras), cameras, SETTINGS, lambda request: request.readout.latents[1:], exact_depth))
 
 
