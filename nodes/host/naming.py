@@ -209,8 +209,8 @@ def _place(module: str | None, name: str) -> str | None:
     for root, folders in ((PACK, ("nodes", "mirage_core")), (HOST, None)):
         if file.is_relative_to(root):
             parts = file.relative_to(root).parts
-            inside = parts[0] in folders if folders else len(parts) == 1 or parts[0].startswith("comfy")
-            return f"{'/'.join(parts)}:{name}" if inside else None
+            if parts[0] in folders if folders else len(parts) == 1 or parts[0].startswith("comfy"):
+                return f"{'/'.join(parts)}:{name}"
     return None
 
 
