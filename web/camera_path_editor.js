@@ -30,6 +30,8 @@ function editorWidget(node, name) {
       else text = value ?? "";
     },
   });
+  // ComfyUI hides a linked widget on canvas nodes; this one shows what comes, and has the button that fetches it
+  Object.defineProperty(widget, "computedDisabled", { get: () => false, set: () => {} });
   const input = (wanted) => node.inputs?.find((one) => one.widget?.name === wanted);
   const follow = () => {
     if (!seat) return;

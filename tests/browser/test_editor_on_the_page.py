@@ -160,6 +160,7 @@ def test_a_linked_path_is_shown_as_it_last_came_and_not_edited(page, editor):
     page.settle(500)
     page.show(EDITOR)
     assert "comes in through the input path. Press Show scene" in editor.js("return widget.element.innerText")
+    assert editor.js(LIVE)
     assert editor.js("return [widget.model.blank, editor.view.drawn.visible]") == [True, False]
     page.shot("editor_linked_unknown")
     with page.page.expect_response(lambda reply: reply.request.method == "POST" and "/prompt" in reply.url) as sent:
