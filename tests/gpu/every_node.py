@@ -31,6 +31,11 @@ class Run:
     def __init__(self, nodes, gpu, room):
         self.nodes, self.gpu, self.room, self.failed, self.count = nodes, gpu, room, [], 0
 
+    def fail(self, line):
+        if line not in self.failed:
+            print(line, flush=True)  # noqa: T201 - at once: a run that is stopped has told what it found
+        self.failed.append(line)
+
     def node(self, name, may_refuse="", **inputs):
         """Outputs of a node of the pack, None where it fails, or refuses in the given words."""
         self.count += 1
@@ -44,7 +49,7 @@ class Run:
                 return None
             lines = [frame for frame in traceback.extract_tb(error.__traceback__) if str(PACK) in frame.filename]
             where = " < ".join(f"{Path(line.filename).relative_to(PACK)}:{line.lineno}" for line in lines[:-4:-1])
-            self.failed.append(f"{name}: {type(error).__name__}: {str(error)[:160]} ({where})")
+            self.fail(f"{name}: {type(error).__name__}: {str(error)[:160]} ({where})")
             return None
         finally:
             self.gpu.unwaited.clear()
@@ -77,7 +82,7 @@ def remember(run, vae, image, sample, inter):
             continue
         devices = {column.device for column in lifted[0].block.columns.values()}
         if len(devices) > 1:
-            run.failed.append(f"LiftLatents: a block on {devices}")
+            run.fail(f"LiftLatents: a block on {devices}")
         if memory is not None:
             settings = {"depth_fit": "scale", "max_residual": 10.0, "tolerance": 10.0}
             run.node("AlignGeometry", "too little in common", geometry=geometry, memory=memory, **settings)
@@ -100,7 +105,7 @@ def read(run, vae, sample, memory):
     for store, footprint in product(("float32", "float16", "int8"), (True, False)):
         run.node("WarpLatents", **{**view, "memory": memory.stored_as(store)}, footprint=footprint)
     if not run.room.called:
-        run.failed.append("WarpLatents: ComfyUI was not asked for room on the GPU")
+        run.fail("WarpLatents: ComfyUI was not asked for room on the GPU")
     run.node("PreviewWalk", **view)
     preview = run.node("PreviewWalk", **view, vae=vae)
     run.node("RenderMemoryPreview", **view, vae=vae, unknown="black")
@@ -171,10 +176,8 @@ def main() -> int:
                 if name in MODEL_OF:
                     sample_and_walk(run, name, vae, latent, image, view)
             except Exception as error:  # noqa: BLE001
-                run.failed.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+                run.fail(f"{name}: {type(error).__name__}: {str(error)[:200]}")
             memory_management.unload_all_models()
-        for line in dict.fromkeys(run.failed):
-            print(line)  # noqa: T201
         print(f"{START}: {run.count} nodes run, {len(run.failed)} failed, {sum(gpu.calls.values())} calls on the GPU")  # noqa: T201
         return int(bool(run.failed))
 

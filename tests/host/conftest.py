@@ -1,6 +1,8 @@
 import asyncio
+import os
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,27 @@ def server(host):
         yield running
 
 
+@contextmanager
+def on_a_pretend_gpu(host: Path, base: Path, start: str):
+    """The same on a GPU that is not there, see tests/gpu; ``start`` is one of its ``STARTS``."""
+    sys.path.append(str(ROOT / "tests" / "gpu"))
+    from pretend_host import pretend_host
+
+    with pretend_host(host, base, [ROOT], start, str(ROOT)) as (nodes, _):
+        import folder_paths
+
+        write_tiny_models(Path(folder_paths.models_dir))
+        yield nodes
+
+
 @pytest.fixture(scope="session")
 def comfy(host, tmp_path_factory):
     """The host inside this process: its `nodes` module, with this pack and the checkpoints of `tiny_models` loaded."""
+    start = os.environ.get("MIRAGE_PRETEND_START")
+    if start:
+        with on_a_pretend_gpu(host, tmp_path_factory.mktemp("comfy"), start) as nodes, torch.inference_mode():
+            yield nodes
+        return
     sys.path.insert(0, str(host))  # before the checkout, which has a folder `nodes` too
     import comfy.cli_args
 

@@ -145,7 +145,8 @@ class Captured:
 
         def forward_orig(x, t, context, *args, freqs=None, **kwargs):
             options = kwargs["transformer_options"]
-            self.calls.append({"x": x.clone(), "t": t.clone(), "freqs": freqs, "options": options, **kwargs})
+            call = {"x": x.clone(), "t": t.clone(), "freqs": freqs, "options": options, **kwargs}
+            self.calls.append({name: one.cpu() if isinstance(one, Tensor) else one for name, one in call.items()})
             self.calls[-1]["sigma"] = float(options["sigmas"][0])
             return original(x, t, context, *args, freqs=freqs, **kwargs)
 

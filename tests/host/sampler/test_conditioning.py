@@ -120,7 +120,7 @@ def test_uni3c_reads_the_splat_as_its_render_and_encodes_nothing(scene, models, 
     here = scene("uni3c")
     network, inputs = extras["uni3c"]["uni3c"].model, []
     process = network.process_input
-    monkeypatch.setattr(network, "process_input", lambda x: (inputs.append(x.clone()), process(x))[1])
+    monkeypatch.setattr(network, "process_input", lambda x: (inputs.append(x.cpu().clone()), process(x))[1])
     sampled("uni3c", here)
     assert len(inputs) == SAMPLER["steps"]
     model = models["wan21_t2v"]
@@ -160,7 +160,7 @@ def test_blend_lets_go_outside_its_window(scene, sampled):
 def test_the_branch_reads_the_splat_on_zeros_beside_white(scene, models, sampled, extras, monkeypatch, tokens):
     here, network = scene("branch", tokens=tokens), extras["branch"]["branch"].network
     contexts, embed = [], network.embed
-    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.clone()), embed(context))[1])
+    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.cpu().clone()), embed(context))[1])
     sampled("branch", here)
     model = models["wan22_ti2v"]
     h, w = tokens
@@ -176,7 +176,7 @@ def test_the_branch_reads_the_splat_on_zeros_beside_white(scene, models, sampled
 def test_the_branch_can_read_the_known_mask_as_the_paper_says(scene, sampled, extras, monkeypatch):
     here, network = scene("branch"), extras["branch"]["branch"].network
     contexts, embed = [], network.embed
-    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.clone()), embed(context))[1])
+    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.cpu().clone()), embed(context))[1])
     sampled("branch", here, vae=None, **mode("branch", score="known mask"))
     assert torch.equal(contexts[0][0, 48:], here.known.float().expand(48, -1, -1, -1))
 
@@ -184,7 +184,7 @@ def test_the_branch_can_read_the_known_mask_as_the_paper_says(scene, sampled, ex
 def test_the_branch_can_read_where_and_how_large_a_token_was_seen(scene, sampled, extras, monkeypatch):
     here, network = scene("branch"), extras["branch"]["branch"].network
     contexts, embed = [], network.embed
-    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.clone()), embed(context))[1])
+    monkeypatch.setattr(network, "embed", lambda context: (contexts.append(context.cpu().clone()), embed(context))[1])
     sampled("branch", here, vae=None, **mode("branch", score="mask, offset and scale"))
     score = contexts[0][0, 48:]
     assert torch.equal(score[:45], here.known.float().expand(45, -1, -1, -1))
