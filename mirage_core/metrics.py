@@ -9,6 +9,7 @@ from kornia.metrics import psnr, ssim
 from torch import Tensor
 
 from .cameras import Cameras
+from .devices import working_device
 from .errors import MirageError, check_number, check_shape
 
 SSIM_WINDOW = 11  # pixels, as in Wang et al. 2004
@@ -92,7 +93,7 @@ def loop_closure(frames: Tensor, cameras: Cameras, distance: float, angle: float
 
 def picture_scores(one: Tensor, other: Tensor) -> tuple[float, float]:
     """PSNR in dB (at most ``BEST_PSNR``) and mean SSIM of two pictures ``(H, W, 3)``, 0..1."""
-    pictures = (one, other.to(one.device))
+    pictures = (picture.to(working_device(one.device)) for picture in (one, other))
     a, b = (picture.float().clamp(0, 1).movedim(-1, 0).unsqueeze(0) for picture in pictures)
     decibels = float(psnr(a, b, max_val=1.0))
     return min(decibels, BEST_PSNR), float(ssim(a, b, window_size=SSIM_WINDOW).mean())
