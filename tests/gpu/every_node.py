@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from unittest import mock
@@ -134,7 +135,8 @@ def sample_and_walk(run, name, vae, latent, image, view):
     if name == "wan21_vae":
         loader = run.nodes.NODE_CLASS_MAPPINGS["ModelPatchLoader"]()
         extras["uni3c"] = {"uni3c": loader.load_model_patch("uni3c.safetensors")[0]}
-    for mode, (start, end) in product([mode for mode in MODES[name] if mode in extras], ((0.0, 1.0), (0.2, 0.7))):
+    ways = ((0.0, 1.0, {"start": latent}), (0.2, 0.7, {"start_picture": image}))
+    for mode, (start, end, begin) in product([mode for mode in MODES[name] if mode in extras], ways):
         score = {"score": "mask, offset and scale"} if mode == "branch" else {}
         settings = {"mode": {"mode": mode, "start_percent": start, "end_percent": end, **score}}
         given = {
@@ -147,8 +149,7 @@ def sample_and_walk(run, name, vae, latent, image, view):
             **extras[mode],
         }
         run.node("MemorySampler", **given, **SAMPLER, keep_exact=start > 0)
-        for begin in ({"start": latent}, {"start_picture": image}):
-            run.node("SceneWalk", **{**given, "vae": vae}, **SAMPLER, **WALK, **begin, policy="fill", references=4)
+        run.node("SceneWalk", **{**given, "vae": vae}, **SAMPLER, **WALK, **begin, policy="fill", references=4)
 
 
 def main() -> int:
@@ -169,12 +170,16 @@ def main() -> int:
         (codec,) = (PACK / "nodes" / "assets" / "models" / "vae").glob("*.safetensors")
         vaes = {"codec": run.node("PatchCodec", patch="8")[0], "learned": run.node("LoadCodec", file=codec.name)[0]}
         vaes |= {name: nodes.VAELoader().load_vae(f"{name}.safetensors")[0] for name in MODEL_OF}
+        package = nodes.NODE_CLASS_MAPPINGS["Mirage_WarpLatents"].__module__.removesuffix(".nodes.warp")
+        splatting = sys.modules[f"{package}.mirage_core.splatting"]
+        plain_torch = mock.patch.object(splatting, "runs_triton", lambda device: False)
         for name, vae in vaes.items():
-            try:
-                latent, memory = remember(run, vae, image, sample, inter)
-                view = read(run, vae, sample, memory)
-                if name in MODEL_OF:
-                    sample_and_walk(run, name, vae, latent, image, view)
+            try:  # interpreted, the kernels take minutes: they read one of the four memories, plain torch the others
+                with plain_torch if name != "codec" else nullcontext():
+                    latent, memory = remember(run, vae, image, sample, inter)
+                    view = read(run, vae, sample, memory)
+                    if name in MODEL_OF:
+                        sample_and_walk(run, name, vae, latent, image, view)
             except Exception as error:  # noqa: BLE001
                 run.fail(f"{name}: {type(error).__name__}: {str(error)[:200]}")
             memory_management.unload_all_models()
