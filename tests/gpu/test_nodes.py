@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,17 @@ def run(command: list, **variables: str) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
+@pytest.fixture(scope="session")
+def begun(models) -> dict[str, Future]:
+    """The processes of all starts, as many at a time as there are cores: each takes minutes of one."""
+    script = Path(__file__).parent / "every_node.py"
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {start: pool.submit(run, [script, start, host_dir(), models]) for start in starts()}
+
+
 @pytest.mark.parametrize("start", starts())
-def test_every_node_runs(models, start):
-    run([Path(__file__).parent / "every_node.py", start, host_dir(), models])
+def test_every_node_runs(begun, start):
+    begun[start].result()
 
 
 @pytest.mark.parametrize("start", precise_starts())
