@@ -100,7 +100,8 @@ class SceneWalk(io.ComfyNode):
                 io.Image.Output(display_name="report_picture"),
                 io.Mask.Output(
                     display_name="left_out",
-                    tooltip="White: tokens that were not written (sky, moving, contradiction); one per latent frame.",
+                    tooltip="White: tokens that were not written (sky, moving, contradiction, no depth); one per "
+                    "latent frame.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],

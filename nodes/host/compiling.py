@@ -10,8 +10,14 @@ from contextlib import nullcontext
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
+from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
 
 KEY = "mirage_not_compiled"
+
+
+def is_compiled(model: ModelPatcher) -> bool:
+    """Whether a compiling node stands before."""
+    return COMPILE_KEY in model.wrappers.get(WrappersMP.APPLY_MODEL, {})
 
 
 def leave_uncompiled(model: ModelPatcher) -> None:

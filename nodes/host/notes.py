@@ -6,8 +6,11 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 from ...mirage_core import Cameras, LatentSpec
+from .compiling import is_compiled
 from .latents import shape_mismatch
 from .request import AUTO, SCORES, Request
+
+INSIDE_THE_NETWORK = ("branch", "uni3c")  # modes in which a network is left uncompiled, see compiling.py
 
 
 def show(status: str, notes: Sequence[str] = ()) -> dict[str, list[str]]:
@@ -50,4 +53,6 @@ def of_request(request: Request, mode: str) -> list[str]:
     encodes = mode in ("vace", "concat") or (mode == "branch" and request.score == SCORES[0])
     if request.vae is not None and not encodes:
         notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
+    if mode in INSIDE_THE_NETWORK and is_compiled(request.model):
+        notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
     return notes

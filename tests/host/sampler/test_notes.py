@@ -37,6 +37,18 @@ def test_a_branch_and_a_uni3c_patch_in_another_mode(node, scene, notes, extras):
     assert said == "vae: is connected, but has no effect: the mode is blend, which encodes nothing."
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_compiled_model_in_a_mode_that_works_inside_the_network(name, pack, scene, models, extras):
+    from comfy_api.torch_helpers import set_torch_compile_wrapper
+
+    compiled = models[MODELS[name]].clone()
+    set_torch_compile_wrapper(model=compiled, backend="eager")
+    inputs = scene(name).inputs(**{**extras[name], **settings(name)})
+    said = pack.node("Mirage_ApplyMemory").execute(model=compiled, **inputs).ui["mirage_notes"]
+    unused = f"model: is compiled, which has no effect: the mode is {name}, which works inside the network."
+    assert said == ([unused] if name in ("branch", "uni3c") else [])
+
+
 def test_auto_says_which_of_two_it_has_taken(scene, notes, extras):
     both = {**extras["branch"], **extras["uni3c"], **settings("auto")}
     (said,) = notes("branch", scene("branch"), **both)
