@@ -17,7 +17,7 @@ from common import ROOT, Asked, machine
 
 from mirage_core.files import write_text
 
-PARTS = ("readout", "conditioning", "end_to_end", "references", "quality", "growth")
+PARTS = ("readout", "conditioning", "end_to_end", "references", "quality", "growth", "busy")
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 

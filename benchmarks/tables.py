@@ -16,6 +16,7 @@ def markdown(result: dict) -> str:
         "references": _references,
         "quality": _quality,
         "growth": _growth,
+        "busy": _busy,
     }
     found = {name: write(result[name]) for name, write in writers.items() if name in result}
     written = [f"{text}\n\n`{result[name]['command']}`" for name, text in found.items()]
@@ -191,5 +192,22 @@ def _growth(part: dict) -> str:
             _table(["chunk", "points", "memory", "write", "read", "known before"], rows),
             f"*append* would hold {part['points_with_append']:,} points. Peak resident memory of the process: "
             f"{part['peak_rss_mib']:,} MiB, of which {part['first_rss_mib']:,} after the first chunk.",
+        ]
+    )
+
+
+def _busy(part: dict) -> str:
+    title = "**The small model on a busy CPU**"
+    if part["status"] != "run":
+        return f"{title}: {part['status']}."
+    frames, h, w = part["size"]
+    rows = [
+        [row["others"], f"{row['all_ms']} ms", f"{row['one_ms']} ms", f"{row['times_faster']}x"] for row in part["rows"]
+    ]
+    return "\n\n".join(
+        [
+            f"{title}: a step of {frames} latent frames of {h} x {w} tokens beside processes that want a core as well. "
+            "The pack's nodes give it one thread.",
+            _table(["others", f"{part['threads']} threads", "one thread", "one is faster"], rows),
         ]
     )
