@@ -15,7 +15,7 @@ from memories import host
 
 MODEL = ROOT / "nodes" / "assets" / "models" / "diffusion_models" / "mirage_rooms.safetensors"
 SIZE = (5, 12, 20)  # latent frames and tokens of a chunk of first_walk
-OTHERS = (0, 1, 2, 4)  # processes that want a core, for each core
+OTHERS = (0, 1, 2)  # processes that want a core, for each core
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def run(asked: Asked) -> dict:
     with torch.inference_mode():
         for others in OTHERS[:2] if asked.quick else OTHERS:
             with beside(others * cores):
-                took = seconds({"all": with_threads(cores), "one": with_threads(1)}, "cpu", 2 if asked.quick else 9)
+                took = seconds({"all": with_threads(cores), "one": with_threads(1)}, "cpu", 2 if asked.quick else 5)
             rows.append(
                 {
                     "others": others * cores,
