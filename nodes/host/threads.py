@@ -2,8 +2,8 @@
 
 Torch cuts every operation into as many parts as it has threads, and goes on when the last of them is done. Where
 something else wants the cores, such as a browser that draws without a graphics card, the system takes a thread off its
-core for some milliseconds at a time, and the others wait. With two threads on two cores that were wanted six times
-over, operations of 3 ms took thirteen times as long as with one thread, those of 200 ms one and a half times.
+core for some milliseconds at a time, and the others wait: the shorter an operation, the larger that share of it.
+``benchmarks/busy.py`` measures it.
 """
 
 import math
