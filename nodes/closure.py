@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..mirage_core import Cameras
 from ..mirage_core.metrics import closure_text, loop_closure
-from .host.closure_picture import closure_picture
+from .pictures.closure import closure_picture
 from .types import READ, CamerasSocket
 
 

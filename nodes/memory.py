@@ -12,8 +12,8 @@ from ..mirage_core.report import memory_report, memory_summary
 from ..mirage_core.storage import point_cloud_ply
 from .host.formats import colours_of
 from .host.memory_device import read_beside
-from .host.memory_picture import memory_picture
 from .host.viewer import opening_camera
+from .pictures.memory import memory_picture
 from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
 
 AS_IT_COMES = "as it comes"

@@ -8,8 +8,8 @@ from .host.formats import colours_of
 from .host.latents import token_grid
 from .host.memory_device import read, read_beside
 from .host.notes import of_path, show
-from .host.path_picture import path_picture
 from .host.seen_frames import seen_frames
+from .pictures.path import path_picture
 from .types import CAMERA, READ, CamerasSocket, MemorySocket, video_size
 
 FADED = 0.25  # how much of the picture is left where the memory knows nothing

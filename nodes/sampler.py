@@ -4,11 +4,11 @@ import logging
 
 from comfy_api.latest import io
 
-from .host.conditioning import Prepared, condition
 from .host.latents import latent_of
 from .host.notes import of_request, show
-from .host.request import AUTO, SCORES, Request
 from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, SamplerSettings, sample
+from .host.steering.conditioning import Prepared, condition
+from .host.steering.request import AUTO, SCORES, Request
 from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket, video_size
 
 log = logging.getLogger(__name__)

@@ -14,18 +14,19 @@ from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED, UpdateSettings
 from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
-from .host.conditioning import fitted_path
-from .host.depth_models import DepthModel, MovingThings
+from .host.decoding import decoded
 from .host.latents import latent_frames, token_grid
 from .host.memory_device import read_beside
 from .host.notes import show
-from .host.progress import WalkProgress
-from .host.request import Request
 from .host.sampling import SamplerSettings
-from .host.saved_walk import SavedWalk
+from .host.steering.conditioning import fitted_path
+from .host.steering.request import Request
 from .host.threads import threads, worthwhile
-from .host.walk_picture import walk_picture
-from .host.walking import Prompt, WalkModels, decoded
+from .host.walk.depth import DepthModel, MovingThings
+from .host.walk.models import Prompt, WalkModels
+from .host.walk.progress import WalkProgress
+from .host.walk.saved import SavedWalk
+from .pictures.walk import walk_picture
 from .sampler import branch_socket, keep_exact_input, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
 

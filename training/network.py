@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from ..mirage_core.learned_codec import LEARNED_CODEC
 from ..mirage_core.storage import write_file
-from ..nodes.host.branch import attach_branch
-from ..nodes.host.branch_file import LATENTS, Branch, load_branch
-from ..nodes.host.modes import branch_score
+from ..nodes.host.steering.branch import attach_branch
+from ..nodes.host.steering.branch_file import LATENTS, Branch, load_branch
+from ..nodes.host.steering.modes import branch_score
 from .samples import CHANNELS, Sample
 
 TEXT_TOKENS, TEXT_DIM = 1, 4096  # the text of a scene is one token of zeros: these rooms have no names

@@ -6,9 +6,9 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 from ...mirage_core import Cameras, LatentSpec
-from .compiling import is_compiled
 from .latents import shape_mismatch
-from .request import AUTO, SCORES, Request
+from .steering.compiling import is_compiled
+from .steering.request import AUTO, SCORES, Request
 
 INSIDE_THE_NETWORK = ("branch", "uni3c")  # modes in which a network is left uncompiled, see compiling.py
 

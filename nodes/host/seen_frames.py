@@ -5,8 +5,8 @@ from einops import rearrange
 from torch import Tensor
 
 from ...mirage_core import LatentSpec, MirageError, Readout
+from .decoding import decoded
 from .formats import colours_of, spec_of
-from .walking import decoded
 
 
 def seen_frames(vae, readout: Readout, spec: LatentSpec) -> tuple[Tensor, Tensor]:

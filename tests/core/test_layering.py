@@ -31,15 +31,21 @@ def test_the_core_imports_neither_the_host_nor_itself_by_name(file):
         assert not imported & (HOST | {"mirage_core"}), f"{file}:{node.lineno} imports {imported}"
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "nodes").glob("*.py")), ids=lambda file: file.name)
-def test_only_the_host_folder_of_the_nodes_touches_the_host(file):
+NODES = sorted(file for file in (ROOT / "nodes").rglob("*.py") if "host" not in file.relative_to(ROOT / "nodes").parts)
+
+
+@pytest.mark.parametrize("file", NODES, ids=lambda file: str(file.relative_to(ROOT / "nodes")))
+def test_only_the_host_folder_of_the_nodes_touches_comfyui(file):
+    allowed = set() if file.parent.name == "pictures" else {"comfy_api"}
     for node in ast.walk(ast.parse(file.read_text())):
         names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [node.module]
         for name in names:
-            top = name.split(".")[0]
-            assert top == "comfy_api" or top not in HOST, f"{file}:{node.lineno} imports {name}"
+            assert name.split(".")[0] not in HOST - allowed, f"{file}:{node.lineno} imports {name}"
+        if file.parent.name == "pictures" and isinstance(node, ast.ImportFrom) and node.level:
+            inside = (node.module or "").split(".")[0]
+            assert node.level == 1 or inside == "mirage_core", f"{file}:{node.lineno} imports {node.module}"
 
 
 def test_importing_the_core_prints_nothing_and_needs_no_host():

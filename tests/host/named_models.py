@@ -8,7 +8,7 @@ from pathlib import Path
 
 def names(pack, models: dict) -> dict:
     """What Scene Walk tells models apart by."""
-    naming = pack.module("nodes.host.naming").Naming()
+    naming = pack.module("nodes.host.walk.naming").Naming()
     found = {name: naming.model(value) for name, value in models.items() if hasattr(value, "patches")}
     found |= {name: naming.of(value) for name, value in models.items() if name not in found}
     return {**found, "unknown": naming.unknown}

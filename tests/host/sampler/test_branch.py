@@ -16,7 +16,7 @@ CASES = json.loads((GOLDEN.parent / "branch.json").read_text())["cases"]
 
 @pytest.fixture(scope="module")
 def code(pack):
-    return pack.module("nodes.host.branch")
+    return pack.module("nodes.host.steering.branch")
 
 
 @pytest.fixture(scope="module")

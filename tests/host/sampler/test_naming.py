@@ -19,7 +19,7 @@ def name(pack):
     """The name of one thing, all of which is known."""
 
     def of(value):
-        naming = pack.module("nodes.host.naming").Naming()
+        naming = pack.module("nodes.host.walk.naming").Naming()
         found = naming.of(value)
         assert not naming.unknown
         return found
@@ -146,7 +146,7 @@ def test_of_a_large_weight_a_part_is_read_that_no_other_training_leaves_as_it_is
     generator = torch.Generator().manual_seed(0)
     network = torch.nn.Linear(1500, 900)
     network.weight = torch.nn.Parameter(torch.randn(900, 1500, generator=generator), requires_grad=False)
-    assert network.weight.numel() > pack.module("nodes.host.naming").MOST
+    assert network.weight.numel() > pack.module("nodes.host.walk.naming").MOST
     model = comfy.model_patcher.ModelPatcher(network, torch.device("cpu"), torch.device("cpu"))
     before = name(model)
     for change in (
@@ -198,7 +198,7 @@ def test_a_quantised_weight_is_named_by_what_it_is_made_of(name):
 
 @pytest.mark.parametrize("value", [object(), lambda: 0, type("Mine", (), {})(), torch.Generator()])
 def test_what_other_code_brings_is_unknown_and_said(value, pack):
-    naming = pack.module("nodes.host.naming").Naming()
+    naming = pack.module("nodes.host.walk.naming").Naming()
     naming.of([{"thing": value}])
     assert len(naming.unknown) == 1
 

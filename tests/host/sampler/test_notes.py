@@ -156,12 +156,12 @@ def test_a_walk_reads_with_cameras_of_the_videos_shape(pack, long, walked, monke
     K = here.cameras.K.clone()
     K[:, 0, 0] *= 1.05
     fitted, here.cameras = here.cameras, pack.core.Cameras(here.cameras.cam2world, K)
-    walking, seen = pack.module("nodes.host.walking"), []
+    walking, seen = pack.module("nodes.host.walk.models"), []
     condition = walking.condition
     monkeypatch.setattr(walking, "condition", lambda request: (seen.append(request), condition(request))[1])
     output = walked("blend", here)
     assert int(exact.sum()) == int(seen[0].readout.exact[0].sum()) == 42
-    prepared = pack.module("nodes.host.conditioning").condition
+    prepared = pack.module("nodes.host.steering.conditioning").condition
     one = prepared(walking.replace(seen[0], readout=None))
     assert torch.equal(one.readout.latents, seen[0].readout.latents)
     torch.testing.assert_close(output.result[3].K, fitted.K)

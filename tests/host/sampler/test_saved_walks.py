@@ -33,7 +33,7 @@ def test_every_setting_is_told_apart(long, walked, sampled_chunks):
 @pytest.fixture
 def sampled_chunks(pack, monkeypatch):
     """Grows by one for every chunk that is sampled."""
-    walking, calls = pack.module("nodes.host.walking"), []
+    walking, calls = pack.module("nodes.host.walk.models"), []
     sample = walking.sample
     monkeypatch.setattr(walking, "sample", lambda *given: (calls.append(1), sample(*given))[1])
     return calls

@@ -43,7 +43,7 @@ def test_so_it_is_by_a_sampler_of_the_host(four_threads, used, scene, pack, mode
 
 
 def test_a_walk_decodes_and_writes_with_one_thread_too(four_threads, used, long, walked, pack, monkeypatch):
-    walking, decoding = pack.module("nodes.host.walking"), []
+    walking, decoding = pack.module("nodes.host.walk.models"), []
     monkeypatch.setattr(walking, "depth_of_memory", counted(decoding, walking.depth_of_memory))
     walked("blend", long("blend"))
     assert set(used) == set(decoding) == {1} and torch.get_num_threads() == 4
@@ -54,7 +54,7 @@ def counted(counts, call):
 
 
 def test_all_threads_are_there_again_after_an_error(four_threads, long, walked, pack, monkeypatch):
-    walking = pack.module("nodes.host.walking")
+    walking = pack.module("nodes.host.walk.models")
     monkeypatch.setattr(walking, "depth_of_memory", lambda readout: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         walked("blend", long("blend"))

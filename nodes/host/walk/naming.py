@@ -23,11 +23,11 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
-from .formats import spec_of
+from ..formats import spec_of
 
 DIGITS = 12  # of a name: 48 bits
 HOST = Path(folder_paths.__file__).resolve().parent
-PACK = Path(__file__).resolve().parents[2]
+PACK = Path(__file__).resolve().parents[3]
 LIBRARIES = ("builtins", "collections", "enum", "functools", "math", "operator", "typing", "torch", "numpy")
 LIBRARIES += ("comfy_kitchen",)  # the host's quantised tensors
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.Size, torch.layout)

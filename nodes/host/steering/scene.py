@@ -6,7 +6,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 from .branch import Branch
 from .flat_latents import flat_latent
 from .models import ModelKind

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ...mirage_core import Cameras, LatentMemory, MirageError, Readout
-from ...mirage_core.errors import check_choice
+from ....mirage_core import Cameras, LatentMemory, MirageError, Readout
+from ....mirage_core.errors import check_choice
 from .branch import Branch, check_branch
 from .models import ModelKind
 from .modes import MODES

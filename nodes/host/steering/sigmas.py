@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from comfy.model_patcher import ModelPatcher
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 
 
 @dataclass(frozen=True)

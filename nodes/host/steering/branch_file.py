@@ -14,8 +14,8 @@ from comfy.ldm.wan.model import VaceWanAttentionBlock
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
-from ...mirage_core import MirageError
-from ...mirage_core.errors import damage_refused, describe
+from ....mirage_core import MirageError
+from ....mirage_core.errors import damage_refused, describe
 
 PREFIXES = ("module.", "model.", "pipe.vace.", "vace.")  # what trainers put in front of the keys, in any combination
 TABLES = ("state_dict", "generator", "vace")  # files that keep the weights in a table of their own

@@ -7,22 +7,18 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-import nodes as host_nodes  # the host's own module of that name
-
-from ...mirage_core import Cameras, Readout
-from ...mirage_core.chunks import Chunk
-from ...mirage_core.update import Estimate
-from ...mirage_core.walk import ChunkRequest
-from .conditioning import condition
-from .depth_models import DepthModel, MovingThings, depth_of_memory
-from .models import ModelKind
-from .notes import of_request
+from ....mirage_core import Cameras, Readout
+from ....mirage_core.chunks import Chunk
+from ....mirage_core.update import Estimate
+from ....mirage_core.walk import ChunkRequest
+from ..decoding import decoded
+from ..notes import of_request
+from ..sampling import MAX_SEED, SamplerSettings, sample
+from ..steering.conditioning import condition
+from ..steering.models import ModelKind
+from ..steering.request import AUTO, Request, choose_mode
+from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
-from .request import AUTO, Request, choose_mode
-from .sampling import MAX_SEED, SamplerSettings, sample
-
-WHOLE = 21  # latent frames: longer videos are decoded in tiles and time windows
-TILES = {"tile_size": 512, "overlap": 64, "temporal_size": 64, "temporal_overlap": 16}  # pixels, pixel frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +117,3 @@ class WalkModels:
             readout=chunk_request.readout,
             **given,
         )
-
-
-def decoded(vae, latents: Tensor) -> Tensor:
-    """Frames ``(F, H, W, 3)``, 0..1, of latents ``(T, C, h, w)``."""
-    video = {"samples": rearrange(latents, "t c h w -> 1 c t h w")}
-    if len(latents) <= WHOLE:
-        return host_nodes.VAEDecode().decode(vae, video)[0]
-    return host_nodes.VAEDecodeTiled().decode(vae, video, **TILES)[0]

@@ -21,7 +21,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 from .sigmas import ALWAYS, SigmaWindow
 
 KEY = "mirage_token_timesteps"

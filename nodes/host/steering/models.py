@@ -10,8 +10,8 @@ from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ...mirage_core import LatentSpec, MirageError
-from .formats import of_format
+from ....mirage_core import LatentSpec, MirageError
+from ..formats import of_format
 
 log = logging.getLogger(__name__)
 

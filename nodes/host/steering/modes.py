@@ -15,7 +15,7 @@ from torch import Tensor
 
 import nodes as host_nodes  # the host's own module of that name
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 from .branch import attach_branch
 from .compiling import leave_uncompiled
 from .connected import as_batch, start_picture

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 from .models import ModelKind
 
 # Frames that a text asks a sampler to have beside those of the video.

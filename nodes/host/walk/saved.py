@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...mirage_core import MirageError, __version__
-from ...mirage_core.chunks import Chunk
-from ...mirage_core.files import whole_file
-from ...mirage_core.storage import packed
-from ...mirage_core.walk import WalkSettings, WalkState
-from ...mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
-from .folders import output_folder
+from ....mirage_core import MirageError, __version__
+from ....mirage_core.chunks import Chunk
+from ....mirage_core.files import whole_file
+from ....mirage_core.storage import packed
+from ....mirage_core.walk import WalkSettings, WalkState
+from ....mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
+from ..folders import output_folder
+from .models import WalkModels
 from .naming import Naming
-from .walking import WalkModels
 
 
 @dataclass(frozen=True, eq=False)

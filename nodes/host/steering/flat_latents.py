@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ...mirage_core import MirageError
+from ....mirage_core import MirageError
 
 # Encoding takes as long as the clip's size asks for, and its result depends on nothing else: kept per VAE, and gone
 # with it.

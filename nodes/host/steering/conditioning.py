@@ -11,18 +11,18 @@ from comfy.patcher_extension import WrappersMP
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Cameras, MirageError, Readout
-from ...mirage_core.errors import check_choice, describe
+from ....mirage_core import Cameras, MirageError, Readout
+from ....mirage_core.errors import check_choice, describe
+from ..formats import of_format, spec_of
+from ..latents import near_multiples, shape_mismatch
+from ..memory_device import on_intermediate_device, read
+from ..threads import limit_threads
 from .connected import check_guides, check_start_pictures, holds, told_the_start, with_references
-from .formats import of_format, spec_of
-from .latents import near_multiples, shape_mismatch
-from .memory_device import on_intermediate_device, read
 from .models import ModelKind
 from .modes import MODES, hold_start, keep_exact
 from .request import SCORES, Request, choose_mode
 from .scene import Conditioned, Scene, Settings
 from .sigmas import ALWAYS, SigmaWindow
-from .threads import limit_threads
 from .token_timesteps import give_tokens_their_timesteps
 
 log = logging.getLogger(__name__)

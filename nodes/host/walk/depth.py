@@ -8,10 +8,10 @@ from torch import Tensor
 
 import nodes as host_nodes  # the host's own module of that name
 
-from ...mirage_core import Cameras, MirageError, Readout
-from ...mirage_core.alignment import completed
-from ...mirage_core.update import Estimate
-from .geometry_packets import SKY_PROBABILITY
+from ....mirage_core import Cameras, MirageError, Readout
+from ....mirage_core.alignment import completed
+from ....mirage_core.update import Estimate
+from ..geometry_packets import SKY_PROBABILITY
 
 MOGE_DETAIL = 9  # the host's default, of 0 .. 9
 DA3_RESOLUTION = 504  # the host's default, pixels

@@ -13,8 +13,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...mirage_core import MirageError
-from ...mirage_core.errors import describe
+from ....mirage_core import MirageError
+from ....mirage_core.errors import describe
 from .branch_file import Branch, load_branch
 from .compiling import leave_uncompiled
 from .sigmas import ALWAYS, SigmaWindow

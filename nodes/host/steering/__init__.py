@@ -1,0 +1,1 @@
+"""How a memory steers a diffusion model: from a request to what a sampler takes."""

@@ -1,0 +1,1 @@
+"""The models and the files of a walk."""
