@@ -8,10 +8,19 @@ triples. Ours keeps a sorted tensor per view and projects only the target.
 import torch
 from common import CHANNELS, Asked, room_points, room_walk, seconds
 from readout import SIZE, VIEWS
+from torch import Tensor
 
-from mirage_core import Cameras, LatentMemory, LatentSpec
+from mirage_core import Cameras, LatentMemory, LatentSpec, splat
 from mirage_core.conventions import MIN_DEPTH
-from mirage_core.retrieval import MAX_REFERENCES, MIN_OVERLAP, VOXEL, joined, pick_references, seen_voxels
+from mirage_core.retrieval import (
+    MAX_REFERENCES,
+    MIN_OVERLAP,
+    VOXEL,
+    joined,
+    pick_references,
+    seen_voxels,
+    voxels_in_view,
+)
 
 CASES = ((100_000, 20), (1_000_000, 500))  # points, past views; the second for ours alone: Python sets take minutes
 WITH_SETS = CASES[0]
@@ -37,17 +46,24 @@ def with_python_sets(memory: LatentMemory, past: Cameras, target: Cameras) -> li
     return [-position for overlap, position in best if overlap >= MIN_OVERLAP]
 
 
+def shown(memory: LatentMemory, cameras: Cameras) -> tuple[Tensor, ...]:
+    return seen_voxels(memory, splat(memory, cameras, SIZE))
+
+
+WAYS = {"in view": voxels_in_view, "shown": shown}
+
+
 def run(asked: Asked) -> dict:
     rows = []
     for points, views in CASES[:1] if asked.quick else CASES:
         memory = LatentMemory(LatentSpec(CHANNELS, 16, 4)).insert(room_points(points, SIZE), "append")
         past, target = room_walk(views, 4.0, SIZE), room_walk(VIEWS, 3.0, SIZE)
-        kept = {name: seen_voxels(memory, past, grid=grid) for name, grid in (("in view", None), ("shown", SIZE))}
+        kept = {name: way(memory, past) for name, way in WAYS.items()}
 
-        def pick(name, grid, memory=memory, target=target, kept=kept):
-            return pick_references(joined(seen_voxels(memory, target, grid=grid)), kept[name])
+        def pick(name, memory=memory, target=target, kept=kept):
+            return pick_references(joined(WAYS[name](memory, target)), kept[name])
 
-        calls = {"in view": lambda pick=pick: pick("in view", None), "shown": lambda pick=pick: pick("shown", SIZE)}
+        calls = {name: lambda pick=pick, name=name: pick(name) for name in WAYS}
         row = {"points": points, "views": views}
         if (points, views) == WITH_SETS:
             calls["python_sets"] = lambda m=memory, p=past, t=target: with_python_sets(m, p, t)

@@ -8,6 +8,7 @@ from .cameras import Cameras
 from .errors import MirageError
 from .geometry import Geometry
 from .keyframes import Keyframe, Keyframes
+from .latent_path import LatentPath
 from .lifting import lift
 from .memory import LatentMemory, LatentSpec
 from .points import PointBlock
@@ -22,6 +23,7 @@ __all__ = [
     "Keyframe",
     "Keyframes",
     "LatentMemory",
+    "LatentPath",
     "LatentSpec",
     "MirageError",
     "PointBlock",

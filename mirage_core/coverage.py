@@ -7,6 +7,7 @@ import torch
 
 from .cameras import Cameras
 from .errors import MirageError, check_number
+from .latent_path import LatentPath
 from .memory import LatentMemory
 from .readout import Read, Readout, splat
 
@@ -16,18 +17,16 @@ class Coverage:
     """What the latent frames of a path see of a memory.
 
     Attributes:
-        cameras: of the T latent frames.
+        path: with T latent frames.
         readout: what they see.
-        frames: video frame of each.
         known: share of each frame's tokens that the memory knows.
         nearest: distance from each camera to the nearest remembered token, scene units; infinite beyond ``near``.
         near: scene units below which a camera is inside of things.
         least_known: share below which a frame is left to the model's fancy.
     """
 
-    cameras: Cameras
+    path: LatentPath
     readout: Readout
-    frames: tuple[int, ...]
     known: tuple[float, ...]
     nearest: tuple[float, ...]
     near: float
@@ -50,7 +49,7 @@ class Coverage:
         worst = min(range(len(self.known)), key=self.known.__getitem__)
         summary = (
             f"{mean:.0%} of the tokens are known along {len(self.known)} latent frames; least in frame "
-            f"{self.frames[worst]}: {self.known[worst]:.0%}"
+            f"{self.path.frames[worst]}: {self.known[worst]:.0%}"
         )
         return "\n".join([summary, *self.warnings])
 
@@ -79,23 +78,21 @@ class Coverage:
                 spans[-1][1] = view
             else:
                 spans.append([view, view])
-        numbers = ((self.frames[first], self.frames[last]) for first, last in spans)
+        numbers = ((self.path.frames[first], self.path.frames[last]) for first, last in spans)
         return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in numbers)
 
 
 def coverage(
     memory: LatentMemory,
-    path: Cameras,
-    size: tuple[int, int],
+    path: LatentPath,
     near_share: float = 0.1,
     least_known: float = 0.2,
     *,
     read: Read = splat,
 ) -> Coverage:
-    """Read a memory along a path of one camera per video frame.
+    """Read a memory along a path.
 
     Args:
-        size: ``(h, w)`` tokens.
         near_share: a camera is inside of things if a point is nearer than this share of the median depth of all that
             the path sees.
         least_known: 0..1.
@@ -108,17 +105,14 @@ def coverage(
     check_number("coverage", "near_share", near_share, above=0.0)
     if not 0 <= least_known <= 1:
         raise MirageError(f"coverage: least_known must lie in 0..1; got {least_known!r}.")
-    stride = memory.spec.temporal
-    views = path[::stride]
-    readout = read(memory, views, size)
+    readout = read(memory, path.views, path.grid)
     seen = readout.depth[readout.known]
     near = near_share * float(seen.median()) if len(seen) else 0.0
     return Coverage(
-        cameras=views,
+        path=path,
         readout=readout,
-        frames=tuple(stride * t for t in range(len(views))),
         known=tuple(readout.known_share.tolist()),
-        nearest=_nearest(memory, views, near),
+        nearest=_nearest(memory, path.views, near),
         near=near,
         least_known=least_known,
     )

@@ -10,6 +10,7 @@ from .cameras import Cameras
 from .conventions import NO_POINT, TOKEN_ANCHORS
 from .devices import placed, resolved, working_device
 from .errors import MirageError, check_choice, check_size, describe
+from .latent_path import LatentPath
 from .memory import LatentMemory
 from .points import PointBlock
 from .splatting import Gathered, Views, backend_named, visible_blocks
@@ -69,14 +70,14 @@ Read = Callable[[LatentMemory, Cameras, tuple[int, int]], Readout]
 
 def splat(
     memory: LatentMemory,
-    cameras: Cameras,
-    size: tuple[int, int],
+    cameras: Cameras | LatentPath,
+    size: tuple[int, int] | None = None,
     footprint: bool = True,
     token_anchor: str = "center",
     backend: str = "auto",
     device: torch.device | str | None = None,
 ) -> Readout:
-    """Splat a memory into the token grids of some cameras.
+    """Splat a memory into the token grids of some cameras, or of a path's latent frames.
 
     The nearest depth wins a cell and equal depths go to the lower point index; the result does not depend on the
     order in which a device runs. With ``footprint`` a token also covers the cells whose centre lies in the disk it
@@ -84,6 +85,7 @@ def splat(
     camera can see are not read.
 
     Args:
+        cameras: with ``size``; or a path, which has a grid of its own.
         size: ``(h, w)`` of the token grid.
         footprint: False = every point covers the one cell it falls into, as in the published code.
         token_anchor: "center", or "corner" for the published code's convention (conventions.py).
@@ -105,6 +107,8 @@ def splat(
     """
     if not isinstance(memory, LatentMemory):
         raise MirageError(f"splat: memory must be a LatentMemory; got {describe(memory)}.")
+    if isinstance(cameras, LatentPath) and size is None:
+        cameras, size = cameras.views, cameras.grid
     if not isinstance(cameras, Cameras):
         raise MirageError(f"splat: cameras must be Cameras; got {describe(cameras)}.")
     size = check_size("splat", "size", size)

@@ -1,8 +1,9 @@
 """Which past views see what the next ones will see: overlap of voxel sets.
 
 Source: arXiv 2606.09828 and its released code (0.1 unit voxels, at most 4 references of IoU 0.04 or more, best first).
-Departs from it where a grid is given: a view's set then holds the voxels of the points that it shows, not of all those
-in its field of view. Views of two sides of a wall share nothing, and no set holds more voxels than the view has tokens.
+Departs from it in ``seen_voxels``: a view's set holds the voxels of the points that it shows, not of all those in its
+field of view, as ``voxels_in_view`` finds them. Views of two sides of a wall share nothing, and no set holds more
+voxels than the view has tokens.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from .conventions import MIN_DEPTH, NO_POINT
 from .devices import working_device
 from .errors import MirageError, check_number
 from .memory import LatentMemory
-from .readout import Read, splat
+from .readout import Readout
 from .splatting import Views, project
 
 VOXEL = 0.1  # scene units
@@ -34,31 +35,27 @@ class Reference:
     overlap: float  # IoU of voxels
 
 
-def seen_voxels(
-    memory: LatentMemory,
-    cameras: Cameras,
-    grid: tuple[int, int] | None = None,
-    voxel: float = VOXEL,
-    *,
-    read: Read = splat,
-) -> tuple[Tensor, ...]:
-    """The voxels that each camera sees: sorted int64 ``(M_t,)``, one tensor per camera.
+def seen_voxels(memory: LatentMemory, readout: Readout, voxel: float = VOXEL) -> tuple[Tensor, ...]:
+    """The voxels of the points that win a token in each view: sorted int64 ``(M_t,)``, one tensor per view.
 
     Args:
-        grid: ``(h, w)`` tokens of the views: only points that win a token count. None = every point in the field of
-            view, hidden or not, as in the released code.
+        readout: of this memory.
         voxel: edge length, scene units.
-        read: how the memory is read where there is a grid.
 
     Raises:
         MirageError: the memory is empty, or lies farther than 2^20 voxels from the origin.
     """
-    memory.require_points("seen_voxels")
-    check_number("seen_voxels", "voxel", voxel, above=0.0)
-    xyz = torch.cat([block.xyz for block in memory.blocks]).to(working_device(memory.device))
-    if grid is not None:
-        points = read(memory, cameras, grid).point.to(xyz.device)  # int64 (T, h, w)
-        return tuple(torch.unique(_numbered(xyz[view[view != NO_POINT]], voxel)) for view in points)
+    xyz = _positions(memory, voxel)
+    points = readout.point.to(xyz.device)  # int64 (T, h, w)
+    return tuple(torch.unique(_numbered(xyz[view[view != NO_POINT]], voxel)) for view in points)
+
+
+def voxels_in_view(memory: LatentMemory, cameras: Cameras, voxel: float = VOXEL) -> tuple[Tensor, ...]:
+    """The voxels of all points in each camera's field of view, hidden ones too, as in the released code.
+
+    Arguments, result and errors as of ``seen_voxels``.
+    """
+    xyz = _positions(memory, voxel)
     numbers, place = torch.unique(_numbered(xyz, voxel), return_inverse=True)  # int64 (M,) sorted, (N,)
     views = Views.of(cameras, (1, 1), "center").to(xyz.device)
     sets = []
@@ -113,6 +110,13 @@ def pick_references(
     order = torch.argsort(shares, descending=True, stable=True).tolist()
     found = [Reference(position, float(shares[position])) for position in order[:most]]
     return tuple(reference for reference in found if reference.overlap >= least_overlap)
+
+
+def _positions(memory: LatentMemory, voxel: float) -> Tensor:
+    """All points ``(N, 3)``, on a device that can number voxels."""
+    memory.require_points("seen_voxels")
+    check_number("seen_voxels", "voxel", voxel, above=0.0)
+    return torch.cat([block.xyz for block in memory.blocks]).to(working_device(memory.device))
 
 
 def _numbered(xyz: Tensor, voxel: float) -> Tensor:

@@ -13,12 +13,13 @@ from torch import Tensor
 from .cameras import Cameras
 from .chunks import CHUNK_FRAMES, Chunk, plan_chunks
 from .errors import MirageError, check_number, check_shape
+from .latent_path import LatentPath
 from .memory import LatentMemory
 from .readout import Read, Readout, splat
 from .retrieval import MAX_REFERENCES, MIN_OVERLAP, VOXEL, Reference, joined, pick_references, seen_voxels
 from .update import Estimate, UpdateSettings, ViewReport, write_views
 
-PRECEDING = 2  # latent frames of context before the target: 8 pixel frames
+PRECEDING = 2  # latent frames of context before the target: 8 video frames
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class WalkSettings:
     """How a walk is made.
 
     Attributes:
-        chunk_frames: pixel frames that the model makes at once.
+        chunk_frames: video frames that the model makes at once.
         preceding: latent frames before a chunk that it is given as context.
         references: past latent frames at most that it is given because they saw the same.
         min_overlap, voxel: of references, see retrieval.py.
@@ -52,7 +53,7 @@ class ChunkRequest:
 
     Attributes:
         chunk: which part of the path.
-        cameras: of its T latent frames.
+        path: of this part, T latent frames.
         readout: what the memory shows them.
         first: ``(1, C, h, w)`` the latent frame that the chunk begins with.
         preceding: ``(P, C, h, w)`` latent frames before ``first``, and what the memory showed when they were made.
@@ -60,7 +61,7 @@ class ChunkRequest:
     """
 
     chunk: Chunk
-    cameras: Cameras
+    path: LatentPath
     readout: Readout
     first: Tensor
     preceding: Tensor
@@ -77,7 +78,7 @@ class ChunkReport:
     """One chunk in numbers."""
 
     number: int
-    frames: tuple[int, int]  # the pixel frames it added, first and last
+    frames: tuple[int, int]  # the video frames it added, first and last
     known: float  # share of its tokens that the memory knew beforehand
     references: tuple[tuple[int, float], ...]  # latent frame, overlap
     views: tuple[ViewReport, ...]
@@ -114,7 +115,7 @@ class WalkState:
 
 def walk(
     state: WalkState,
-    cameras: Cameras,
+    path: LatentPath,
     settings: WalkSettings,
     denoise: Denoise,
     estimate: EstimateDepth,
@@ -125,25 +126,26 @@ def walk(
 
     Args:
         state: where to go on; a new walk has one latent frame and a memory with points.
-        cameras: one per pixel frame of the whole path.
+        path: of the whole walk.
         read: how the memory is read.
 
     Raises:
-        MirageError: the number of cameras fits no video, the start is not one frame, or a callable returns latents or
-            depth of another shape.
+        MirageError: the path ends within a latent frame, the start is not on its grid, or a callable returns latents
+            or depth of another shape.
     """
-    plan = plan_chunks(len(cameras), state.memory.spec.temporal, settings.chunk_frames)
+    plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
     state.memory.require_points("walk")
-    check_shape("walk", "latents", state.latents, "(N, C, h, w)", (None, state.memory.spec.channels, None, None))
+    wanted = (None, state.memory.spec.channels, *path.grid)
+    check_shape("walk", "latents", state.latents, "(N, C, h, w)", wanted)
     for chunk in plan[state.finished :]:
-        state = next_state(state, chunk, cameras, settings, denoise, estimate, read=read)
+        state = next_state(state, chunk, path, settings, denoise, estimate, read=read)
         yield state
 
 
 def next_state(
     state: WalkState,
     chunk: Chunk,
-    cameras: Cameras,
+    path: LatentPath,
     settings: WalkSettings,
     denoise: Denoise,
     estimate: EstimateDepth,
@@ -152,70 +154,79 @@ def next_state(
 ) -> WalkState:
     """The state after one more chunk: read, denoise, estimate, align, filter, lift, insert."""
     watch = _Stopwatch()
-    views = cameras[list(chunk.poses(state.memory.spec.temporal))]
-    request, references = _request(state, chunk, views, settings, read)
+    path = path.part(chunk.begin, chunk.stop)
+    readout = read(state.memory, path.views, path.grid)
+    references = _references(state, readout, settings)
+    request = _request(state, chunk, path, readout, [one.position for one in references], settings.preceding)
     watch.lap("read")
     latents = denoise(request)
-    if latents.shape != request.readout.latents.shape:
+    if latents.shape != readout.latents.shape:
         raise MirageError(
-            f"walk: the sampler (in Python denoise) must return {tuple(request.readout.latents.shape)}; got "
+            f"walk: the sampler (in Python denoise) must return {tuple(readout.latents.shape)}; got "
             f"{tuple(latents.shape)}."
         )
     latents = latents.to(state.latents.device)
     watch.lap("denoise")
-    estimated = estimate(latents, views, request.readout)
+    estimated = estimate(latents, path.views, readout)
     watch.lap("estimate")
-    held = 0 if chunk.number == 0 else 1  # the first latent frame is that of the chunk before, written already
-    begin = 0 if chunk.number == 0 else len(state.latents)
-    memory, reports, left_out = write_views(
-        state.memory, latents[held:], estimated.views(held), views[held:], begin, settings.update, read=read
-    )
-    if settings.max_bytes:
-        memory = memory.prune(settings.max_bytes)
-    size = tuple(latents.shape[-2:])
-    seen = seen_voxels(memory, views[held:], grid=size, voxel=settings.voxel, read=read)
-    written = tuple(one if not report.refused else one[:0] for one, report in zip(seen, reports, strict=True))
+    memory, views, left_out, seen = _written(state, latents, estimated, path.views, settings, read)
     watch.lap("update")
     report = ChunkReport(
         number=chunk.number,
         frames=(chunk.start, chunk.stop - 1),
-        known=float(request.readout.known.float().mean()),
+        known=float(readout.known.float().mean()),
         references=tuple((reference.position, reference.overlap) for reference in references),
-        views=reports,
+        views=views,
         points=memory.num_points,
         nbytes=memory.nbytes,
         seconds=watch.seconds,
     )
-    left_out = left_out.to(latents.device)
     if chunk.number:
         latents, left_out = torch.cat([state.latents, latents[1:]]), torch.cat([state.left_out, left_out])
-    seen = state.seen + written
-    scene = request.readout.latents.to(latents.device)
-    return WalkState(latents, memory, seen, left_out, scene, (*state.reports, report))
+    scene = readout.latents.to(latents.device)
+    return WalkState(latents, memory, state.seen + seen, left_out, scene, (*state.reports, report))
+
+
+def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> tuple[Reference, ...]:
+    """Past latent frames that saw what the next chunk is shown."""
+    if not state.finished or not settings.references:
+        return ()
+    of_targets = joined(seen_voxels(state.memory, readout, settings.voxel))
+    return pick_references(of_targets, state.seen, settings.references, settings.min_overlap)
 
 
 def _request(
-    state: WalkState, chunk: Chunk, views: Cameras, settings: WalkSettings, read: Read
-) -> tuple[ChunkRequest, tuple[Reference, ...]]:
-    size = tuple(state.latents.shape[-2:])
-    readout = read(state.memory, views, size)
-    begins_walk = chunk.number == 0
-    before = 0 if begins_walk else min(settings.preceding, len(state.latents) - 1, len(state.scene) - 1)
-    references: tuple[Reference, ...] = ()
-    if not begins_walk and settings.references:
-        of_targets = joined(seen_voxels(state.memory, views, grid=size, voxel=settings.voxel, read=read))
-        references = pick_references(of_targets, state.seen, settings.references, settings.min_overlap)
+    state: WalkState, chunk: Chunk, path: LatentPath, readout: Readout, references: list[int], preceding: int
+) -> ChunkRequest:
     last = len(state.latents) - 1
-    request = ChunkRequest(
+    scene = state.latents[:0] if state.scene is None else state.scene[:-1]
+    before = min(preceding, len(scene))
+    return ChunkRequest(
         chunk=chunk,
-        cameras=views,
+        path=path,
         readout=readout,
         first=state.latents[-1:],
         preceding=state.latents[last - before : last],
-        preceding_scene=state.latents[:0] if begins_walk else state.scene[len(state.scene) - 1 - before : -1],
-        references=state.latents[[reference.position for reference in references]],
+        preceding_scene=scene[len(scene) - before :],
+        references=state.latents[references],
     )
-    return request, references
+
+
+def _written(
+    state: WalkState, latents: Tensor, estimated: Estimate, views: Cameras, settings: WalkSettings, read: Read
+) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor, tuple[Tensor, ...]]:
+    """The memory with a chunk in it, what became of its views, tokens left out, and what the written ones see of it."""
+    held = 1 if state.finished else 0  # the first latent frame is that of the chunk before, written already
+    begin = len(state.latents) if state.finished else 0
+    latents, views = latents[held:], views[held:]
+    memory, reports, left_out = write_views(
+        state.memory, latents, estimated.views(held), views, begin, settings.update, read=read
+    )
+    if settings.max_bytes:
+        memory = memory.prune(settings.max_bytes)
+    seen = seen_voxels(memory, read(memory, views, tuple(latents.shape[-2:])), settings.voxel)
+    seen = tuple(one if not report.refused else one[:0] for one, report in zip(seen, reports, strict=True))
+    return memory, reports, left_out.to(latents.device), seen
 
 
 class _Stopwatch:

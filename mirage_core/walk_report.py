@@ -1,10 +1,11 @@
 """What became of a walk, in numbers and in words."""
 
+import math
 from dataclasses import asdict
 
-from .cameras import Cameras
 from .chunks import plan_chunks
 from .coverage import coverage
+from .latent_path import LatentPath
 from .readout import Read, splat
 from .walk import ChunkReport, WalkSettings, WalkState
 
@@ -21,17 +22,16 @@ def walk_summary(state: WalkState) -> dict:
     }
 
 
-def expectation(state: WalkState, cameras: Cameras, settings: WalkSettings, *, read: Read = splat) -> str:
+def expectation(state: WalkState, path: LatentPath, settings: WalkSettings, *, read: Read = splat) -> str:
     """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most, and warnings."""
-    stride = state.memory.spec.temporal
-    plan = plan_chunks(len(cameras), stride, settings.chunk_frames)
-    covered = coverage(state.memory, cameras, tuple(state.latents.shape[-2:]), read=read)
+    plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
+    covered = coverage(state.memory, path, read=read)
     share = sum(covered.known) / len(covered.known)
-    tokens = int((1.0 - share) * len(covered.known) * state.latents.shape[-2] * state.latents.shape[-1])
+    tokens = int((1.0 - share) * math.prod(path.size))
     points = state.memory.num_points + tokens
     mib = points * state.memory.nbytes / state.memory.num_points / MIB
     summary = (
-        f"{len(cameras)} frames in {len(plan)} chunk{'s' if len(plan) > 1 else ''}; the memory knows "
+        f"{len(path.video)} frames in {len(plan)} chunk{'s' if len(plan) > 1 else ''}; the memory knows "
         f"{share:.0%} of them beforehand; at most {points:,} points, {mib:.1f} MiB"
     )
     return "\n".join([summary, *covered.warnings])

@@ -73,7 +73,7 @@ class LiftLatents(io.ComfyNode):
         cls, latent, geometry: Geometry, vae, exclude=None, first_frame=0, pooling=POOLINGS[0], edge=0.0
     ) -> io.NodeOutput:
         spec = spec_of(vae)
-        latents = latent_frames(latent, spec.channels)  # (T, C, h, w)
+        latents = latent_frames(latent["samples"], spec.channels)  # (T, C, h, w)
         T, size = len(latents), tuple(latents.shape[-2:])
         if exclude is not None:
             exclude = exclude_for(exclude, geometry, T, spec.spatial, spec.temporal)

@@ -2,10 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras, LatentMemory
+from ..mirage_core import Cameras, LatentMemory, LatentPath
 from ..mirage_core.coverage import coverage
 from .host.formats import colours_of
-from .host.latents import token_grid
 from .host.memory_device import read, read_beside
 from .host.notes import of_path, show
 from .host.seen_frames import seen_frames
@@ -81,14 +80,13 @@ class PreviewWalk(io.ComfyNode):
         too_near: float = 0.1,
         least_known: float = 0.2,
     ) -> io.NodeOutput:
-        size = token_grid("Preview Walk", memory.spec, width, height)
-        path = cameras.fitted((height, width))
-        covered = coverage(memory, path, size, too_near, least_known, read=read_beside)
+        path = LatentPath.of(cameras, memory.spec, width, height)
+        covered = coverage(memory, path, too_near, least_known, read=read_beside)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
         seen, shown = seen_frames(vae, covered.readout, memory.spec)
         frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
         known = sum(covered.known) / len(covered.known)
-        notes = of_path(memory.spec, cameras, width, height)
+        notes = of_path(path)
         if vae is None:
             notes.append("frames: in rough colours, one square per token. Connect the VAE to see the pictures.")
         report = "\n".join([covered.report, *notes])
@@ -126,10 +124,8 @@ class RenderMemoryPreview(io.ComfyNode):
     def execute(
         cls, memory: LatentMemory, cameras: Cameras, vae, width: int, height: int, unknown: str
     ) -> io.NodeOutput:
-        spec = memory.spec
-        size = token_grid("Render Memory Preview", spec, width, height)
-        readout = read(memory, cameras[:: spec.temporal].fitted((height, width)), size)
-        frames, known = seen_frames(vae, readout, spec)
+        path = LatentPath.of(cameras, memory.spec, width, height)
+        frames, known = seen_frames(vae, read(memory, path), memory.spec)
         status = f"{len(frames)} frames; the memory knows {float(known.mean()):.0%} of the pixels"
-        ui = show(status, of_path(spec, cameras, width, height))
+        ui = show(status, of_path(path))
         return io.NodeOutput(frames * known + UNKNOWN[unknown] * (1 - known), 1 - known[..., 0], ui=ui)

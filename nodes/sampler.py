@@ -1,14 +1,18 @@
 """A memory that steers a diffusion model."""
 
 import logging
+from dataclasses import fields
 
 from comfy_api.latest import io
 
-from .host.latents import latent_of
-from .host.notes import of_request, show
+from ..mirage_core import Cameras, LatentMemory, LatentPath
+from .host.latents import as_latent, latent_of
+from .host.notes import show
 from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS, SamplerSettings, sample
-from .host.steering.conditioning import Prepared, condition
-from .host.steering.request import AUTO, SCORES, Request
+from .host.steering.choice import without_effect
+from .host.steering.conditioning import condition
+from .host.steering.request import AUTO, SCORES, Request, Steering
+from .host.steering.scene import Conditioned
 from .types import SAMPLE, BranchSocket, CamerasSocket, MemorySocket, video_size
 
 log = logging.getLogger(__name__)
@@ -84,8 +88,8 @@ def sampler_inputs() -> list[io.Input]:
         io.Float.Input(
             "cfg", default=5.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance. 1 = none: faster."
         ),
-        io.Combo.Input("sampler_name", options=SAMPLERS, tooltip="The host's samplers."),
-        io.Combo.Input("scheduler", options=SCHEDULERS, tooltip="The host's schedulers."),
+        io.Combo.Input("sampler_name", options=SAMPLERS, tooltip="ComfyUI's samplers."),
+        io.Combo.Input("scheduler", options=SCHEDULERS, tooltip="ComfyUI's schedulers."),
         io.Float.Input(
             "denoise",
             default=1.0,
@@ -143,23 +147,37 @@ def keep_exact_input() -> io.Input:
 
 
 def uni3c_socket() -> io.Input:
-    return io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from the host's Load Model Patch.")
+    return io.ModelPatch.Input("uni3c", optional=True, tooltip="A Uni3C patch, from ComfyUI's Load Model Patch.")
 
 
-def _prepare(mode: dict, **inputs) -> tuple[Prepared, dict]:
+def request_of(
+    memory: LatentMemory, cameras: Cameras, width: int, height: int, start=None, reference=None, **inputs
+) -> Request:
+    """What is connected to a node that conditions a model; LATENT inputs as tensors."""
+    path = LatentPath.of(cameras, memory.spec, width, height).whole()
+    steers = {field.name for field in fields(Steering)}
+    steering = Steering(**inputs.pop("mode"), **{name: inputs.pop(name) for name in steers & inputs.keys()})
+    if start is not None:
+        inputs |= {"start": start["samples"], "start_mask": start.get("noise_mask")}
+    if reference is not None:
+        inputs["reference"] = reference["samples"]
+    return Request(memory=memory, path=path, steering=steering, **inputs)
+
+
+def _conditioned(inputs: dict) -> tuple[Conditioned, dict]:
     """What a sampler takes, and the node's ui output."""
-    request = Request(**mode, **inputs)
-    prepared = condition(request)
-    shares = [round(share, 4) for share in prepared.readout.known_share.tolist()]
-    status = f"mode {prepared.mode}; the memory knows {sum(shares) / len(shares):.0%} of the tokens"
+    request = request_of(**inputs)
+    made = condition(request)
+    shares = [round(share, 4) for share in made.scene.readout.known_share.tolist()]
+    status = f"mode {made.mode}; the memory knows {sum(shares) / len(shares):.0%} of the tokens"
     log.info("Mirage: %s.", status)
-    report = {"mirage_conditioning": [{"mode": prepared.mode, "known": shares}]}
-    return prepared, {**report, **show(status, of_request(request, prepared.mode))}
+    report = {"mirage_conditioning": [{"mode": made.mode, "known": shares}]}
+    return made, {**report, **show(status, without_effect(request.steering, made.mode, request.model))}
 
 
-def _readout(prepared: Prepared) -> tuple:
-    video = prepared.latent["samples"].ndim == 5
-    return latent_of(prepared.readout, video), prepared.readout.known.float()
+def _readout(made: Conditioned) -> tuple:
+    readout = made.scene.readout
+    return latent_of(readout, made.scene.kind.video), readout.known.float()
 
 
 class MemorySampler(io.ComfyNode):
@@ -193,10 +211,9 @@ class MemorySampler(io.ComfyNode):
         denoise: float,
         **scene,  # the inputs that Apply Memory to Model has too
     ) -> io.NodeOutput:
-        prepared, ui = _prepare(**scene)
-        settings = SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise)
-        made = sample(prepared.model, prepared.positive, prepared.negative, prepared.latent, settings)
-        return io.NodeOutput(prepared.video(made), *_readout(prepared), ui=ui)
+        conditioned, ui = _conditioned(scene)
+        made = sample(conditioned, SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise))
+        return io.NodeOutput(as_latent(made), *_readout(conditioned), ui=ui)
 
 
 class ApplyMemory(io.ComfyNode):
@@ -221,12 +238,6 @@ class ApplyMemory(io.ComfyNode):
 
     @classmethod
     def execute(cls, **scene) -> io.NodeOutput:
-        prepared, ui = _prepare(**scene)
-        return io.NodeOutput(
-            prepared.model,
-            prepared.positive,
-            prepared.negative,
-            prepared.latent,
-            *_readout(prepared),
-            ui=ui,
-        )
+        made, ui = _conditioned(scene)
+        latent = as_latent(made.samples, made.noise_mask)
+        return io.NodeOutput(made.model, made.positive, made.negative, latent, *_readout(made), ui=ui)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import fields, replace
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -12,22 +13,29 @@ from ..mirage_core.chunks import CHUNK_FRAMES, plan_chunks
 from ..mirage_core.memory import POLICIES
 from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED, UpdateSettings
-from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, next_state
+from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, walk
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
 from .host.decoding import decoded
-from .host.latents import latent_frames, token_grid
+from .host.latents import as_latent, latent_frames
 from .host.memory_device import read_beside
 from .host.notes import show
 from .host.sampling import SamplerSettings
-from .host.steering.conditioning import fitted_path
 from .host.steering.request import Request
 from .host.threads import threads, worthwhile
 from .host.walk.depth import DepthModel, MovingThings
-from .host.walk.models import Prompt, WalkModels
+from .host.walk.models import Prompt, WalkInputs, WalkModels
 from .host.walk.progress import WalkProgress
 from .host.walk.saved import SavedWalk
 from .pictures.walk import walk_picture
-from .sampler import branch_socket, keep_exact_input, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
+from .sampler import (
+    branch_socket,
+    keep_exact_input,
+    request_of,
+    sampler_inputs,
+    scene_inputs,
+    steering_inputs,
+    uni3c_socket,
+)
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
 
 log = logging.getLogger(__name__)
@@ -110,29 +118,27 @@ class SceneWalk(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vae, save_as: str, start=None, start_picture=None, **inputs) -> io.NodeOutput:
-        start = _start(vae, start, start_picture, (inputs["height"], inputs["width"]))
-        settings, keep_from, kept, models = _models(vae, start, inputs)
-        begin = _begin(models.request, start)
-        plan = plan_chunks(len(models.path), begin.memory.spec.temporal, settings.chunk_frames)
-        notes = [*models.notes(plan), *_keeping(keep_from, kept)]
-        saved = SavedWalk.of(save_as, models, settings, begin, plan, kept)
-        state = saved.begun(begin, keep_from, kept)
-        where = [*saved.report(state.finished), *notes]
-        expected = expectation(begin, models.path, settings, read=read_beside)
+    def execute(cls, save_as: str, keep_from: str = "", keep_chunks: int = 0, **given) -> io.NodeOutput:
+        settings, given = _walk_settings(**given)
+        inputs = _inputs(**given)
+        request, path = inputs.request, inputs.request.path
+        begin = _begin(request)
+        plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
+        notes = [*inputs.notes(plan), *_keeping(keep_from, keep_chunks)]
+        saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
+        state = begun = saved.begun(begin, keep_from, keep_chunks)
+        where = [*saved.report(begun.finished), *notes]
+        expected = expectation(begin, path, settings, read=read_beside)
         log.info("Scene Walk: %s.", "\n".join([expected, *notes]))
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
-        progress = WalkProgress(models.request.model, len(plan), state.finished, models.sampler.steps, node_id)
-        models.progress, progress.notes = progress, notes
-        size = (1 + (plan[0].frames - 1) // begin.memory.spec.temporal, *begin.latents.shape[2:])  # of a chunk
-        with progress, threads(worthwhile(models.request.model, size)):
-            for chunk in plan[state.finished :]:
-                progress.chunk = chunk.number
-                state = next_state(
-                    state, chunk, models.path, settings, models.denoise, models.estimate, read=read_beside
-                )
+        progress = WalkProgress(request.model, len(plan), begun.finished, inputs.sampler.steps, node_id, notes)
+        models = WalkModels(inputs, progress)
+        with progress, threads(worthwhile(request.model, path.part(0, plan[0].stop).size)):
+            for state in walk(begun, path, settings, models.denoise, models.estimate, read=read_beside):
                 saved.save(state)
-            output = _output(state, models, where, expected)
+                progress.finished(state.finished)
+            progress.decoding()
+            output = _output(state, inputs, [*where, f"expected: {expected}"])
         output.ui |= show("", where)  # instead of the last stage
         return output
 
@@ -203,30 +209,33 @@ def _walk_inputs() -> list[io.Input]:
     ]
 
 
-def _models(vae, start: dict, inputs: dict) -> tuple[WalkSettings, str, int, WalkModels]:
-    """What the node was given, as the walk takes it."""
-    given = dict(inputs)
-    sampler = SamplerSettings(**{name: given.pop(name) for name in ("seed", "steps", "cfg", "sampler_name")},
-                              scheduler=given.pop("scheduler"), denoise=given.pop("denoise"))  # fmt: skip
-    update = UpdateSettings(policy=given.pop("policy"), fit=given.pop("depth_fit"))
+def _walk_settings(
+    policy: str, depth_fit: str, chunk_frames: int, preceding: int, references: int, budget: float, **rest
+) -> tuple[WalkSettings, dict]:
+    """How the walk is made, and the other inputs."""
     settings = WalkSettings(
-        chunk_frames=given.pop("chunk_frames"),
-        preceding=given.pop("preceding"),
-        references=given.pop("references"),
-        update=update,
-        max_bytes=int(given.pop("budget") * MIB),
+        chunk_frames=chunk_frames,
+        preceding=preceding,
+        references=references,
+        update=UpdateSettings(policy=policy, fit=depth_fit),
+        max_bytes=int(budget * MIB),
     )
-    depth = DepthModel(given.pop("moge_model", None), given.pop("da3_model", None))
-    sam3 = (given.pop("sam3_model", None), given.pop("sam3_text", None))
-    if (sam3[0] is None) != (sam3[1] is None):
+    return settings, rest
+
+
+def _inputs(
+    start_picture=None, moge_model=None, da3_model=None, sam3_model=None, sam3_text=None, prompts=(), **given
+) -> WalkInputs:
+    """What the walk is made with."""
+    depth = DepthModel(moge_model, da3_model)
+    if (sam3_model is None) != (sam3_text is None):
         raise MirageError("sam3_model, sam3_text: connect both, or none.")
-    moving = MovingThings(*sam3) if sam3[0] is not None else None
-    prompts, keep_from, kept = given.pop("prompts", ()), given.pop("keep_from", ""), given.pop("keep_chunks", 0)
-    mode = given.pop("mode")
-    request = Request(vae=vae, start=start, **mode, **given)
-    path = fitted_path(request).to("cpu")
-    models = WalkModels(request, sampler, path, prompts, vae, depth, moving, progress=None)
-    return settings, keep_from, kept, models
+    moving = None if sam3_model is None else MovingThings(sam3_model, sam3_text)
+    sampler = SamplerSettings(**{field.name: given.pop(field.name) for field in fields(SamplerSettings)})
+    latent, size = given.pop("start", None), (given["height"], given["width"])
+    request = request_of(**given)
+    start = _start(request.steering.vae, latent, start_picture, size)
+    return WalkInputs(replace(request, start=start), sampler, depth, moving, prompts)
 
 
 def _keeping(keep_from: str, kept: int) -> list[str]:
@@ -235,41 +244,39 @@ def _keeping(keep_from: str, kept: int) -> list[str]:
     return ["keep_from: has no effect, as keep_chunks is 0."] if keep_from and not kept else []
 
 
-def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, int]) -> dict:
-    """The encoded start picture."""
+def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, int]) -> Tensor:
+    """The encoded start picture, as a LATENT holds it."""
     if (latent is None) == (picture is None):
         both = "both are" if latent is not None else "neither is"
         raise MirageError(f"start, start_picture: connect one of them; {both} connected.")
     if latent is not None:
-        return latent
+        return latent["samples"]
     if len(picture) != 1 or tuple(picture.shape[1:3]) != size:
         raise MirageError(
             f"start_picture: must be one picture of the size of the video, {size[1]} x {size[0]}; "
             f"got {len(picture)} of {picture.shape[2]} x {picture.shape[1]}. Scale and cut it first."
         )
-    return {"samples": vae.encode(picture[..., :3])}
+    return vae.encode(picture[..., :3])
 
 
-def _begin(request: Request, start: dict) -> WalkState:
-    memory = request.memory
-    size = token_grid("Scene Walk", memory.spec, request.width, request.height)
-    frames = latent_frames(start, memory.spec.channels)  # (T, C, h, w)
+def _begin(request: Request) -> WalkState:
+    memory, (h, w) = request.memory, request.path.grid
+    frames = latent_frames(request.start, memory.spec.channels)  # (T, C, h, w)
     if len(frames) != 1:
         raise MirageError(f"start: must be one latent frame, the encoded start picture; got {len(frames)}.")
-    if tuple(frames.shape[2:]) != size:
+    if tuple(frames.shape[2:]) != (h, w):
         raise MirageError(
-            f"start: must have {size[1]} x {size[0]} tokens, as width and height say; got {frames.shape[3]} x "
-            f"{frames.shape[2]}. Encode a start picture of {request.width} x {request.height}."
+            f"start: must have {w} x {h} tokens, as width and height say; got {frames.shape[3]} x {frames.shape[2]}. "
+            f"Encode a start picture of {w * memory.spec.spatial} x {h * memory.spec.spatial}."
         )
-    return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; the host's models do the work
+    return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; ComfyUI's models do the work
 
 
-def _output(state: WalkState, models: WalkModels, where: list[str], expected: str) -> io.NodeOutput:
-    models.progress.chunk = models.progress.chunks - 1
-    models.progress.stage("decoding the whole walk", models.progress.each)
-    frames = decoded(models.vae, state.latents)
-    latent = {"samples": state.latents.transpose(0, 1).unsqueeze(0).contiguous()}
-    text = "\n".join([*where, f"expected: {expected}", walk_text(state)])
+def _output(state: WalkState, inputs: WalkInputs, lines: list[str]) -> io.NodeOutput:
+    frames = decoded(inputs.request.steering.vae, state.latents)
+    latent = as_latent(state.latents.transpose(0, 1).unsqueeze(0).contiguous())
+    text = "\n".join([*lines, walk_text(state)])
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
     picture, left_out = walk_picture(state.reports), state.left_out.float()
-    return io.NodeOutput(latent, frames, state.memory, models.path, text, picture, left_out, ui=ui)
+    cameras = inputs.request.path.video.to("cpu")
+    return io.NodeOutput(latent, frames, state.memory, cameras, text, picture, left_out, ui=ui)

@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras, LatentMemory
-from .host.latents import depth_image, latent_of, token_grid
+from ..mirage_core import Cameras, LatentMemory, LatentPath
+from .host.latents import depth_image, latent_of
 from .host.memory_device import read
 from .host.notes import of_path, show
 from .types import READ, CamerasSocket, MemorySocket, video_size
@@ -45,15 +45,13 @@ class WarpLatents(io.ComfyNode):
 
     @classmethod
     def execute(cls, memory: LatentMemory, cameras: Cameras, width: int, height: int, footprint: bool) -> io.NodeOutput:
-        spec = memory.spec
-        size = token_grid("Warp Latents to Camera", spec, width, height)
-        views = cameras[:: spec.temporal].fitted((height, width))
-        readout = read(memory, views, size, footprint)
-        walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(size)}
-        status = f"{len(views)} latent frames; the memory knows {float(readout.known.float().mean()):.0%} of the tokens"
+        path = LatentPath.of(cameras, memory.spec, width, height)
+        readout = read(memory, path, footprint)
+        walk = {"known": [round(share, 4) for share in readout.known_share.tolist()], "cells": list(path.grid)}
+        status = f"{len(path)} latent frames; the memory knows {float(readout.known.float().mean()):.0%} of the tokens"
         return io.NodeOutput(
-            latent_of(readout, video=spec.temporal > 1),
+            latent_of(readout, video=memory.spec.temporal > 1),
             readout.known.float(),
             depth_image(readout.depth),
-            ui={"mirage_walk": [walk], **show(status, of_path(spec, cameras, width, height))},
+            ui={"mirage_walk": [walk], **show(status, of_path(path))},
         )

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ..mirage_core import Cameras, LatentMemory, Readout, splat
+from ..mirage_core import Cameras, LatentMemory, LatentPath, Readout, splat
 from ..mirage_core.files import whole_file, write_text
 from ..mirage_core.learned_codec import load_codec
 from ..mirage_core.metrics import loop_closure
@@ -194,9 +194,9 @@ class _Walk:
 
         def denoise(request: ChunkRequest) -> Tensor:
             readouts.append(request.readout)
-            readout = request.readout if other is None else splat(other, request.cameras, tokens)
+            readout = request.readout if other is None else splat(other, request.path)
             known = readout.known[:, None] & (way != "without")
-            latents = request.first.expand(len(request.cameras), -1, -1, -1)
+            latents = request.first.expand(len(request.path), -1, -1, -1)
             sample = Sample(
                 latents=statistics.normalised(latents),
                 scene=torch.where(known, statistics.normalised(readout.latents), 0.0),
@@ -211,8 +211,10 @@ class _Walk:
         def exact(latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
             return Estimate(self.room.seen(cameras, self.settings.image_size)[1])
 
+        H, W = self.settings.image_size
+        path = LatentPath.of(self.cameras, SPEC, W, H)
         settings = WalkSettings(chunk_frames=(self.settings.frames - 1) * STRIDE + 1, preceding=0, references=0)
-        *_, last = walk(self.started(), self.cameras, settings, denoise, exact)
+        *_, last = walk(self.started(), path, settings, denoise, exact)
         frames = self.decode(last.latents)
         known = torch.cat([torch.zeros(1, *tokens, dtype=torch.bool), *(one.known[1:] for one in readouts)])
         shown = torch.cat([frames[:1], self.decode(torch.cat([one.latents[1:] for one in readouts]))])

@@ -1,56 +1,20 @@
-"""The host's LATENT and IMAGE dictionaries as the core's tensors, and back."""
+"""ComfyUI's LATENT, MASK and IMAGE as the core's tensors, and back."""
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Cameras, Geometry, LatentSpec, MirageError, Readout
-
-ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
+from ...mirage_core import Geometry, MirageError, Readout
 
 MADE_UP = (64, 64)  # the size of ComfyUI's empty mask, for pictures without an alpha channel
 
 
-def token_grid(who: str, spec: LatentSpec, width: int, height: int) -> tuple[int, int]:
-    """Rows and columns of tokens of a picture in pixels.
-
-    Raises:
-        MirageError: it does not hold whole tokens.
-    """
-    if width % spec.spatial or height % spec.spatial:
-        raise MirageError(
-            f"{who}: width and height must be multiples of {spec.spatial}, the pixels of a token of this memory; got "
-            f"{width} x {height}. Near them are {near_multiples(width, spec.spatial)} and "
-            f"{near_multiples(height, spec.spatial)}."
-        )
-    return height // spec.spatial, width // spec.spatial
-
-
-def near_multiples(value: int, of: int) -> str:
-    """The multiples next to a number, in words: "192 or 224"."""
-    below = value // of * of
-    near = (below, below + of) if value % of else (below,)
-    return " or ".join(str(size) for size in near if size > 0) or str(of)
-
-
-def shape_mismatch(cameras: Cameras, width: int, height: int) -> str:
-    """That a video has not the shape of what the cameras see, in a sentence; empty if it has."""
-    aspect = float(cameras.K[0, 1, 1] / cameras.K[0, 0, 0])
-    if abs(aspect * height / width - 1.0) <= ASPECT_TOLERANCE:
-        return ""
-    return (
-        f"width, height: must have the shape of what the cameras see, {aspect:.3f} : 1; "
-        f"got {width} x {height}, {width / height:.3f} : 1."
-    )
-
-
-def latent_frames(latent: dict, channels: int) -> Tensor:
-    """The frames of one LATENT: ``(T, C, h, w)``, from a video ``(1, C, T, h, w)`` or pictures ``(T, C, h, w)``.
+def latent_frames(samples: Tensor, channels: int) -> Tensor:
+    """The frames of a LATENT: ``(T, C, h, w)``, from a video ``(1, C, T, h, w)`` or pictures ``(T, C, h, w)``.
 
     Raises:
         MirageError: it is a batch of videos, or its channel count is not the VAE's.
     """
-    samples = latent["samples"]
     if samples.ndim not in (4, 5) or samples.shape[1] != channels:
         raise MirageError(
             f"latent: must be (1, {channels}, T, h, w) or (T, {channels}, h, w), as the connected VAE makes it; "
@@ -92,6 +56,11 @@ def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, tem
     if len(mask) not in (1, frames):
         raise MirageError(f"exclude: must hold 1 mask, or one per frame ({frames}); got {len(mask)}.")
     return mask.expand(frames, -1, -1)
+
+
+def as_latent(samples: Tensor, noise_mask: Tensor | None = None) -> dict:
+    """A LATENT; without a mask all of it is to be generated."""
+    return {"samples": samples} if noise_mask is None else {"samples": samples, "noise_mask": noise_mask}
 
 
 def latent_of(readout: Readout, video: bool) -> dict:

@@ -5,12 +5,7 @@ from collections.abc import Sequence
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ...mirage_core import Cameras, LatentSpec
-from .latents import shape_mismatch
-from .steering.compiling import is_compiled
-from .steering.request import AUTO, SCORES, Request
-
-INSIDE_THE_NETWORK = ("branch", "uni3c")  # modes in which a network is left uncompiled, see compiling.py
+from ...mirage_core import LatentPath
 
 
 def show(status: str, notes: Sequence[str] = ()) -> dict[str, list[str]]:
@@ -27,32 +22,15 @@ def show(status: str, notes: Sequence[str] = ()) -> dict[str, list[str]]:
     return {"mirage_notes": list(notes)}
 
 
-def of_path(spec: LatentSpec, cameras: Cameras, width: int, height: int) -> list[str]:
-    """What is not read of a path of one camera per video frame, or not as it was meant."""
-    notes, left = [], (len(cameras) - 1) % spec.temporal
+def of_path(path: LatentPath) -> list[str]:
+    """What is not read of a path, or not as it was meant."""
+    notes, count, left = [], len(path.video), path.unused
     if left:
-        near = len(cameras) - left
+        near = count - left
         notes.append(
-            f"cameras: there are {len(cameras)}, but video latents hold 1 + {spec.temporal} n frames: the last {left} "
-            f"{'is' if left == 1 else 'are'} left out. Set the frames of the path to {near} or {near + spec.temporal}."
+            f"cameras: there are {count}, but video latents hold 1 + {path.stride} n frames: the last {left} "
+            f"{'is' if left == 1 else 'are'} left out. Set the frames of the path to {near} or {near + path.stride}."
         )
-    mismatch = shape_mismatch(cameras, width, height)
-    return [*notes, f"{mismatch} Here it is read with the cameras' height; samplers refuse it."] if mismatch else notes
-
-
-def of_request(request: Request, mode: str) -> list[str]:
-    """What is connected to a node that conditions a model, and has no effect in the mode that was chosen."""
-    if request.strength == 0:
-        return ["strength: 0 is the plain model. The memory, and what is connected for it, have no effect."]
-    why = f"auto has taken mode {mode}" if request.mode == AUTO else f"the mode is {mode}"
-    notes = [
-        f"{name}: is connected, but has no effect: {why}. Choose mode {name}, or disconnect it."
-        for name in ("branch", "uni3c")
-        if getattr(request, name) is not None and mode != name
-    ]
-    encodes = mode in ("vace", "concat") or (mode == "branch" and request.score == SCORES[0])
-    if request.vae is not None and not encodes:
-        notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
-    if mode in INSIDE_THE_NETWORK and is_compiled(request.model):
-        notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
+    if path.mismatch:
+        notes.append(f"{path.mismatch} Here it is read with the cameras' height; samplers refuse it.")
     return notes

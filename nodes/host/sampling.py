@@ -1,4 +1,4 @@
-"""The host's sampling pieces."""
+"""ComfyUI's sampling pieces."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ import comfy.sample
 import comfy.samplers
 import comfy.utils
 import latent_preview
-from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...mirage_core import MirageError
+from .steering.scene import Conditioned
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS
@@ -21,7 +21,7 @@ OnStep = Callable[[int, Tensor, Tensor, int], None]  # step, prediction, noisy l
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """What the host's KSampler is set to."""
+    """What ComfyUI's KSampler is set to."""
 
     seed: int
     steps: int
@@ -31,28 +31,22 @@ class SamplerSettings:
     denoise: float = 1.0
 
 
-def sample(
-    model: ModelPatcher,
-    positive: list,
-    negative: list,
-    latent: dict,
-    settings: SamplerSettings,
-    on_step: OnStep | None = None,
-) -> dict:
-    """What the host's KSampler makes of a LATENT, without the noise mask, which has been used up.
+def sample(conditioned: Conditioned, settings: SamplerSettings, on_step: OnStep | None = None) -> Tensor:
+    """Latents of the video that ComfyUI's KSampler makes: ``(B, C, T, h, w)``, or pictures ``(T, C, h, w)``.
 
     Args:
-        on_step: none = the host's own progress bar and previews.
+        on_step: none = ComfyUI's own progress bar and previews.
 
     Raises:
-        MirageError: the model starts from noise of another scale than the host's plain samplers give it.
+        MirageError: the model starts from noise of another scale than ComfyUI's plain samplers give it.
     """
+    model = conditioned.model
     if model.model.model_type.name == "V_PREDICTION_DDPM":
         raise MirageError(
             f"model: must be one that ComfyUI's plain samplers are for; {type(model.model).__name__} needs one of its "
             "own. Use Apply Memory to Model, and SamplerCustom with VOIDSampler."
         )
-    samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    samples = comfy.sample.fix_empty_latent_channels(model, conditioned.samples)
     made = comfy.sample.sample(
         model,
         comfy.sample.prepare_noise(samples, settings.seed),
@@ -60,13 +54,13 @@ def sample(
         settings.cfg,
         settings.sampler_name,
         settings.scheduler,
-        positive,
-        negative,
+        conditioned.positive,
+        conditioned.negative,
         samples,
         denoise=settings.denoise,
-        noise_mask=latent.get("noise_mask"),
+        noise_mask=conditioned.noise_mask,
         callback=on_step or latent_preview.prepare_callback(model, settings.steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=settings.seed,
     )
-    return {"samples": made}
+    return conditioned.video(made)

@@ -6,7 +6,8 @@ from comfy_extras.nodes_camera_trajectory import process_pose_params
 from einops import rearrange, repeat
 from torch import Tensor, cat
 
-from ...mirage_core import Cameras, MirageError
+from ...mirage_core import Cameras
+from ...mirage_core.latent_path import check_frame_count
 
 STRIDE = 4  # video frames that share a latent frame; the first one stands for four
 
@@ -24,8 +25,7 @@ def wan_camera_embedding(cameras: Cameras, size: tuple[int, int], scale: float) 
     Raises:
         MirageError: the number of cameras fits no video.
     """
-    if len(cameras) % STRIDE != 1:
-        raise MirageError(f"cameras: must be 1 + {STRIDE} n, one per video frame; got {len(cameras)}.")
+    check_frame_count("cameras", len(cameras), STRIDE)
     (H, W), path = size, cameras.to("cpu").transformed(scale=scale)
     K = path.K.double().numpy()
     rows = np.zeros((len(path), 7 + 16))  # as CameraCtrl's files: number, fx, fy, cx, cy, 0, 0, cam2world

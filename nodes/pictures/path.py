@@ -57,7 +57,7 @@ def _strip(draw: ImageDraw.ImageDraw, covered: Coverage) -> None:
         draw.rectangle((x, top, end, base), fill=TRACK)
         draw.rectangle((x, base - share * (base - top), end, base), fill=CAREFUL if t in careful else KNOWN)
         if t % every == 0:
-            draw.text((x, base + 4), f"{covered.frames[t]}", fill=DIM, font=small)
+            draw.text((x, base + 4), f"{covered.path.frames[t]}", fill=DIM, font=small)
             draw.text((x + 2, top + 2), f"{share:.0%}", fill=TEXT, font=small)
 
 
@@ -76,7 +76,7 @@ def _map(
     def flat(points: np.ndarray) -> np.ndarray:
         return np.stack([points[:, across], sign * points[:, along]], axis=1)
 
-    points, centers = flat(xyz), covered.cameras.centers.cpu().numpy()
+    points, centers = flat(xyz), covered.path.views.centers.cpu().numpy()
     low, high = np.quantile(points, [OUTLIERS, 1 - OUTLIERS], axis=0)
     low, high = np.minimum(low, flat(centers).min(axis=0)), np.maximum(high, flat(centers).max(axis=0))
     scale = 0.94 * min((right - left) / max(high[0] - low[0], 1e-6), (bottom - top) / max(high[1] - low[1], 1e-6))
@@ -111,7 +111,7 @@ def _map(
 
 def _frustum(covered: Coverage, t: int, length: float) -> np.ndarray:
     """The two ends of a view's middle line of sight, left and right, in the world: ``(2, 3)``."""
-    K, matrix = covered.cameras.K[t].cpu().numpy(), covered.cameras.cam2world[t].cpu().numpy()
+    K, matrix = covered.path.views.K[t].cpu().numpy(), covered.path.views.cam2world[t].cpu().numpy()
     rays = np.array([[(edge - K[0, 2]) / K[0, 0], 0.0, 1.0] for edge in (0.0, 1.0)])
     rays *= length / np.linalg.norm(rays, axis=1, keepdims=True)
     return rays @ matrix[:3, :3].T + matrix[:3, 3]

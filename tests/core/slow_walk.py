@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent.parent)]
 
-from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 
 from mirage_core.walk import walk
 from mirage_core.walk_files import load_chunks, save_chunk
@@ -23,7 +23,7 @@ def slow(request):
 def main(folder: Path) -> None:
     state = load_chunks(folder, begin(CAMERAS), ABOUT, most=99)
     print(f"begun after {state.finished} chunks", flush=True)  # noqa: T201 - the test waits for it
-    for state in walk(state, CAMERAS, SETTINGS, slow, exact_depth):  # noqa: B020 - it goes on from the state
+    for state in walk(state, on_grid(CAMERAS), SETTINGS, slow, exact_depth):  # noqa: B020 - it goes on from the state
         save_chunk(folder, state, ABOUT, {})
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift
+from mirage_core import Cameras, Geometry, LatentMemory, LatentPath, LatentSpec, lift
 from mirage_core.update import Estimate
 from mirage_core.walk import WalkSettings, WalkState
 
@@ -18,7 +18,7 @@ SETTINGS = WalkSettings(chunk_frames=17, voxel=0.3)
 
 
 def turning(degrees):
-    """Cameras in the middle of the room, by their heading, one per pixel frame."""
+    """Cameras in the middle of the room, by their heading, one per video frame."""
     angle = torch.deg2rad(torch.as_tensor(degrees, dtype=torch.float32))
     cam2world = torch.eye(4).repeat(len(angle), 1, 1)
     cam2world[:, 0, 0] = cam2world[:, 2, 2] = angle.cos()
@@ -69,12 +69,17 @@ class Denoiser:
 
     def __call__(self, request):
         self.requests.append(request)
-        fresh = truth(request.cameras)
+        fresh = truth(request.path.views)
         if self.invents:
-            fresh = paint(hit(request.cameras, SIZE)[1], shift=2.0 * request.chunk.number)
+            fresh = paint(hit(request.path.views, SIZE)[1], shift=2.0 * request.chunk.number)
         known = request.readout.known[:, None] & self.remembers
         made = torch.where(known, request.readout.latents, fresh)
         return torch.cat([request.first, made[1:]])
+
+
+def on_grid(cameras):
+    """A path of one camera per video frame."""
+    return LatentPath.of(cameras, SPEC, W, H)
 
 
 def begin(cameras):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 from test_camera_file_kinds import damaged
 from test_storage_and_codec import memory
 
@@ -60,7 +60,7 @@ def test_a_damaged_memory(store, tmp_path):
 def test_a_damaged_chunk_of_a_walk(tmp_path):
     cameras = ramp(0, 90)
     start = begin(cameras)
-    state = next(iter(walk(start, cameras, SETTINGS, Denoiser(invents=True), exact_depth)))
+    state = next(iter(walk(start, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)))
     save_chunk(tmp_path, state, {"width": "60"}, {"seed": "1"})
     assert try_all(lambda: load_chunks(tmp_path, start, {"width": "60"}, most=1), chunk_path(tmp_path, 0)) > 60
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, ramp
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, on_grid, ramp
 
 from mirage_core import LatentMemory, LatentSpec, MirageError, PointBlock
 from mirage_core.editing import Selection, box_around, cropped
@@ -48,7 +48,7 @@ def test_blocks_that_lose_nothing_are_shared(memory):
 
 def test_views_of_frames_that_are_cut_off_are_no_keyframes():
     cameras = ramp(0, 90)
-    memory = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth)).memory
+    memory = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth)).memory
     left = cropped(memory, Selection(frames=(2, 3)))
     assert {view.frame for view in left.keyframes} == {2, 3}
     assert {view.frame for view in cropped(memory, Selection(frames=(2, 3)), keep=False).keyframes} == {0, 1, 4}
@@ -57,7 +57,7 @@ def test_views_of_frames_that_are_cut_off_are_no_keyframes():
 def test_two_walks_from_one_crossroads_join_to_one_world():
     start = begin(ramp(0, 90))
     ways = [ramp(0, 90), ramp(0, -90)]
-    ends = [last(walk(start, way, SETTINGS, Denoiser(), exact_depth)).memory for way in ways]
+    ends = [last(walk(start, on_grid(way), SETTINGS, Denoiser(), exact_depth)).memory for way in ways]
     both = ends[0].merge(cropped(ends[1], Selection(frames=(1, 99))))
     assert both.num_points < ends[0].num_points + ends[1].num_points
     low, high = both.bounds

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, ramp, turning
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, on_grid, ramp, turning
 
 from mirage_core import Cameras, MirageError
 from mirage_core.metrics import BEST_PSNR, closure_text, loop_closure, picture_scores, revisits
@@ -63,7 +63,7 @@ def test_a_walk_closes_its_loop_with_the_memory_and_not_without():
     cameras, scores = ramp(0, 90, 0, 90), []
     for remembers in (True, False):
         denoiser = Denoiser(invents=True, remembers=remembers)
-        state = last(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+        state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, denoiser, exact_depth))
         frames = (state.latents[:, :3].movedim(1, -1) * 0.5 + 0.5).repeat_interleave(2, 1).repeat_interleave(2, 2)
         found = loop_closure(frames, cameras[::4], distance=0.05, angle=1.0)
         scores.append(sum(one.psnr for one in found) / len(found))

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirage_core import Cameras, LatentMemory, LatentSpec, MirageError, PointBlock
+from mirage_core import Cameras, LatentMemory, LatentSpec, MirageError, PointBlock, splat
 from mirage_core.chunks import plan_chunks
-from mirage_core.retrieval import joined, overlaps, pick_references, seen_voxels
+from mirage_core.retrieval import joined, overlaps, pick_references, seen_voxels, voxels_in_view
 
 K = torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
 voxel_sets = st.sets(st.integers(0, 40), max_size=20)
@@ -46,25 +46,25 @@ def test_overlap_is_the_iou_of_sets(target, others):
 
 def test_a_view_overlaps_wholly_with_itself_and_not_with_the_other_direction():
     memory = remembered((2.0, -1.0, 1.0), (-2.0, -1.0, 1.0))
-    ahead = seen_voxels(memory, looking((0.0, 0.0, 0.0)))
-    behind = seen_voxels(memory, looking((0.0, 0.0, 0.0), turned=True))
+    ahead = voxels_in_view(memory, looking((0.0, 0.0, 0.0)))
+    behind = voxels_in_view(memory, looking((0.0, 0.0, 0.0), turned=True))
     assert len(ahead[0]) and len(behind[0])
     assert overlaps(ahead[0], [*ahead, *behind]).tolist() == [1.0, 0.0]
 
 
-def test_a_hidden_wall_counts_only_without_a_grid():
+def test_a_hidden_wall_counts_only_in_the_field_of_view():
     memory = remembered((1.0, -0.5, 0.5), (3.0, -1.5, 1.5))
     camera = looking((0.0, 0.0, 0.0))
-    (everything,) = seen_voxels(memory, camera)
-    (shown,) = seen_voxels(memory, camera, grid=(12, 12))
-    (front,) = seen_voxels(LatentMemory(memory.spec, memory.blocks[:1]), camera)
+    (everything,) = voxels_in_view(memory, camera)
+    (shown,) = seen_voxels(memory, splat(memory, camera, (12, 12)))
+    (front,) = voxels_in_view(LatentMemory(memory.spec, memory.blocks[:1]), camera)
     assert set(shown.tolist()) <= set(front.tolist()) < set(everything.tolist())
 
 
 def test_voxels_have_the_same_number_in_every_memory():
     camera = looking((0.0, 0.0, 0.0))
-    (alone,) = seen_voxels(remembered((2.0, -1.0, 1.0)), camera)
-    (among,) = seen_voxels(remembered((-5.0, -3.0, 3.0), (2.0, -1.0, 1.0)), camera)
+    (alone,) = voxels_in_view(remembered((2.0, -1.0, 1.0)), camera)
+    (among,) = voxels_in_view(remembered((-5.0, -3.0, 3.0), (2.0, -1.0, 1.0)), camera)
     assert torch.equal(alone, among)
 
 
@@ -84,7 +84,7 @@ def test_the_union_of_views_is_sorted_and_holds_each_voxel_once():
 def test_points_too_far_for_a_voxel_number_are_refused():
     memory = remembered((2e6, -1.0, 1.0))
     with pytest.raises(MirageError, match=r"voxel must be at least 1\.9"):
-        seen_voxels(memory, looking((0.0, 0.0, 0.0)))
+        voxels_in_view(memory, looking((0.0, 0.0, 0.0)))
 
 
 @given(count=st.integers(0, 60), chunk=st.integers(1, 12), stride=st.sampled_from([1, 4, 6, 8]))
@@ -99,7 +99,7 @@ def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride
 
 @pytest.mark.parametrize("frames", [0, 2, 34, 35, 33.0])
 def test_a_path_with_part_of_a_latent_frame_is_refused(frames):
-    with pytest.raises(MirageError, match=rf"walk: frames must be 1 \+ 4 n, .*; got {frames}"):
+    with pytest.raises(MirageError, match=rf"frames: must be 1 \+ 4 n video frames, .*; got {frames}"):
         plan_chunks(frames, stride=4)
 
 
@@ -110,11 +110,11 @@ def test_chunks_of_33_frames_fit_wan_and_ltx(stride, frames):
 
 
 def test_chunks_that_do_not_fit_mochi_name_those_that_do():
-    with pytest.raises(MirageError, match=r"walk: chunk_frames must be 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"):
+    with pytest.raises(MirageError, match=r"chunk_frames: must be 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"):
         plan_chunks(61, stride=6)
     assert [one.frames for one in plan_chunks(73, stride=6, chunk_frames=31)] == [31, 31, 13]
 
 
 def test_a_chunk_that_would_add_nothing_is_refused():
-    with pytest.raises(MirageError, match=r"walk: chunk_frames must be 1 \+ 4 n.*at least 5 .*; got 1"):
+    with pytest.raises(MirageError, match=r"chunk_frames: must be 1 \+ 4 n.*at least 5 .*; got 1"):
         plan_chunks(33, stride=4, chunk_frames=1)

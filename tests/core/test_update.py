@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from synthetic_room import SETTINGS, SIZE, SPEC, Denoiser, K, begin, exact_depth, hit, last, ramp, truth
+from synthetic_room import SETTINGS, SIZE, SPEC, Denoiser, K, begin, exact_depth, hit, last, on_grid, ramp, truth
 
 from mirage_core import Cameras, Geometry, LatentMemory, MirageError, PointBlock, lift, splat
 from mirage_core.coverage import coverage
-from mirage_core.retrieval import seen_voxels
 from mirage_core.splatting import Views, project
 from mirage_core.update import Estimate, UpdateSettings, aligned_to_memory, write_views
 from mirage_core.walk import walk
@@ -124,20 +123,18 @@ class Reader:
 def test_whatever_reads_the_memory_reads_it_as_it_is_told(monkeypatch):
     path = ramp(0, 60, 120)
     state = begin(path)
-    expected = last(walk(state, path, SETTINGS, Denoiser(invents=True), exact_depth))
+    expected = last(walk(state, on_grid(path), SETTINGS, Denoiser(invents=True), exact_depth))
     geometry = Geometry(hit(path[[4]], (36, 60))[0], path[[4]])
-    for module in ("coverage", "retrieval", "update", "walk"):  # nothing is read in another way
+    for module in ("coverage", "update", "walk"):  # nothing is read in another way
         monkeypatch.setattr(f"mirage_core.{module}.splat", None)
     read = Reader()
-    assert torch.equal(
-        last(walk(state, path, SETTINGS, Denoiser(invents=True), exact_depth, read=read)).latents, expected.latents
-    )
-    views = sum(count for count, _ in read.asked)
-    assert views == (5 + 5 + 5) + (5 + 5 + 4 + 4)  # per chunk: read, references, written one by one, what they see
+    ours = last(walk(state, on_grid(path), SETTINGS, Denoiser(invents=True), exact_depth, read=read))
+    assert torch.equal(ours.latents, expected.latents)
+    # per chunk: once for request and references, once for each view that is written, once for what those then see
+    assert [count for count, _ in read.asked] == [5, *[1] * 5, 5, 5, *[1] * 4, 4]
     for reader in (
-        lambda read: coverage(state.memory, path, SIZE, read=read),
-        lambda read: expectation(state, path, SETTINGS, read=read),
-        lambda read: seen_voxels(state.memory, path[[0, 1]], grid=SIZE, read=read),
+        lambda read: coverage(state.memory, on_grid(path), read=read),
+        lambda read: expectation(state, on_grid(path), SETTINGS, read=read),
         lambda read: aligned_to_memory(geometry, state.memory, SIZE, SETTINGS.update, read=read),
     ):
         read = Reader()

@@ -17,19 +17,20 @@ from synthetic_room import (
     exact_depth,
     hit,
     last,
+    on_grid,
     ramp,
     truth,
     turning,
 )
 
-from mirage_core import MirageError, splat
+from mirage_core import LatentPath, MirageError, splat
 from mirage_core.update import Estimate, UpdateSettings
 from mirage_core.walk import walk
 
 
 def test_a_walk_around_the_room_remembers_the_room():
     cameras = ramp(0, 120, 240, 360)
-    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
     latent_cameras = cameras[::4]
     assert state.latents.shape == (13, SPEC.channels, *SIZE)
     shown = splat(state.memory, latent_cameras, SIZE)
@@ -42,14 +43,32 @@ def test_a_walk_around_the_room_remembers_the_room():
 
 def test_chunks_hand_their_last_frame_over():
     cameras, denoiser = ramp(0, 60, 120), Denoiser()
-    states = list(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+    states = list(walk(begin(cameras), on_grid(cameras), SETTINGS, denoiser, exact_depth))
     assert [len(state.latents) for state in states] == [5, 9]
     first, second = denoiser.requests
     assert torch.equal(second.first, states[0].latents[-1:])
     assert torch.equal(first.first, begin(cameras).latents)
     assert torch.equal(second.preceding, states[0].latents[2:4]) and len(first.preceding) == 0
     assert torch.equal(second.preceding_scene, first.readout.latents[2:4])
-    assert torch.equal(second.cameras.cam2world[0], first.cameras.cam2world[-1])
+    assert torch.equal(second.path.views.cam2world[0], first.path.views.cam2world[-1])
+
+
+@pytest.mark.parametrize("preceding, given", [(0, 0), (1, 1), (2, 2), (4, 4), (8, 4)])
+def test_context_is_as_long_as_asked_for_and_no_longer_than_the_chunk_before(preceding, given):
+    cameras, denoiser = ramp(0, 60, 120, 180), Denoiser()
+    settings = replace(SETTINGS, preceding=preceding)
+    state = last(walk(begin(cameras), on_grid(cameras), settings, denoiser, exact_depth))
+    _, second, third = denoiser.requests
+    assert [len(one.preceding) for one in denoiser.requests] == [0, given, given]
+    assert torch.equal(third.preceding, state.latents[8 - given : 8])
+    assert torch.equal(third.preceding_scene, second.readout.latents[4 - given : 4])
+
+
+def test_a_start_that_is_not_on_the_grid_is_refused():
+    cameras = ramp(0, 30)
+    path = LatentPath.of(cameras, SPEC, W + 4, H)
+    with pytest.raises(MirageError, match=r"walk: latents must be \(N, C, h, w\)"):
+        last(walk(begin(cameras), path, SETTINGS, Denoiser(), exact_depth))
 
 
 def test_invented_places_are_found_again_with_the_memory_and_lost_without():
@@ -57,7 +76,7 @@ def test_invented_places_are_found_again_with_the_memory_and_lost_without():
     differences = []
     for remembers in (True, False):
         denoiser = Denoiser(invents=True, remembers=remembers)
-        state = last(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+        state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, denoiser, exact_depth))
         away, again = state.latents[4], state.latents[12]  # both at 90 degrees
         differences.append(float((away - again).square().mean()))
     with_memory, without = differences
@@ -66,7 +85,7 @@ def test_invented_places_are_found_again_with_the_memory_and_lost_without():
 
 def test_standing_still_adds_nothing():
     cameras = turning([0.0] * 33)
-    states = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    states = list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
     points = begin(cameras).memory.num_points
     assert [state.memory.num_points for state in states] == [points, points]
     assert [report.known for report in states[-1].reports] == [1.0, 1.0]
@@ -74,17 +93,17 @@ def test_standing_still_adds_nothing():
 
 def test_a_second_round_adds_next_to_nothing_and_appending_does():
     cameras = ramp(0, 180, 360, 540, 720)
-    reports = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth)).reports
+    reports = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth)).reports
     first, second = reports[1].points, reports[3].points
     assert second < 1.1 * first
     append = replace(SETTINGS, update=UpdateSettings(policy="append"))
-    reports = last(walk(begin(cameras), cameras, append, Denoiser(), exact_depth)).reports
+    reports = last(walk(begin(cameras), on_grid(cameras), append, Denoiser(), exact_depth)).reports
     assert reports[3].points > 1.7 * reports[1].points
 
 
 def test_references_are_past_views_of_the_same_place():
     cameras, denoiser = ramp(0, 90, 180, 90), Denoiser()
-    state = last(walk(begin(cameras), cameras, SETTINGS, denoiser, exact_depth))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, denoiser, exact_depth))
     picked = [frame for frame, _ in state.reports[2].references]
     assert picked and set(picked) <= set(range(4, 9))  # the third chunk turns back over what the second one saw
     assert torch.equal(denoiser.requests[2].references, state.latents[picked])
@@ -93,8 +112,8 @@ def test_references_are_past_views_of_the_same_place():
 
 def test_a_walk_that_is_taken_up_again_equals_one_without_a_break():
     cameras = ramp(0, 120, 240, 360)
-    states = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(invents=True), exact_depth))
-    again = last(walk(states[0], cameras, SETTINGS, Denoiser(invents=True), exact_depth))
+    states = list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
+    again = last(walk(states[0], on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
     assert torch.equal(again.latents, states[-1].latents)
     assert torch.equal(again.memory.points.xyz, states[-1].memory.points.xyz)
     assert torch.equal(again.memory.points.features, states[-1].memory.points.features)
@@ -102,7 +121,7 @@ def test_a_walk_that_is_taken_up_again_equals_one_without_a_break():
 
 def test_the_budget_holds_after_every_chunk():
     cameras = ramp(0, 120, 240)
-    for state in walk(begin(cameras), cameras, replace(SETTINGS, max_bytes=8000), Denoiser(), exact_depth):
+    for state in walk(begin(cameras), on_grid(cameras), replace(SETTINGS, max_bytes=8000), Denoiser(), exact_depth):
         assert state.memory.nbytes <= 8000 and state.memory.num_points > 50
 
 
@@ -121,9 +140,9 @@ def test_depth_of_any_scale_gives_the_same_memory(fit):
         return float(torch.minimum(xyz - LOW, HIGH - xyz).abs().amin(dim=1).mean())
 
     settings = replace(SETTINGS, update=UpdateSettings(fit=fit))
-    good = last(walk(begin(cameras), cameras, settings, Denoiser(), corrupted))
+    good = last(walk(begin(cameras), on_grid(cameras), settings, Denoiser(), corrupted))
     unaligned = replace(SETTINGS, update=UpdateSettings(fit="none", tolerance=1e3))
-    bad = last(walk(begin(cameras), cameras, unaligned, Denoiser(), corrupted))
+    bad = last(walk(begin(cameras), on_grid(cameras), unaligned, Denoiser(), corrupted))
     assert room_error(good) < 0.05 and room_error(bad) > 0.3
     assert all(view.residual < 0.05 for report in good.reports for view in report.views)
 
@@ -139,7 +158,7 @@ def test_a_view_that_does_not_fit_the_memory_is_not_written_and_named():
         )
         return Estimate(depth)
 
-    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), noise))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), noise))
     refused = {view.frame: view.refused for view in state.reports[0].views}
     assert refused == {0: "", 1: "", 2: "depth does not fit the memory", 3: "depth does not fit the memory", 4: ""}
     assert [len(seen) > 0 for seen in state.seen] == [True, True, False, False, True]
@@ -155,7 +174,7 @@ def test_a_thing_that_stands_in_the_way_is_a_contradiction_and_named():
         return Estimate(depth)
 
     before = begin(cameras)
-    state = last(walk(before, cameras, SETTINGS, Denoiser(), with_a_box))
+    state = last(walk(before, on_grid(cameras), SETTINGS, Denoiser(), with_a_box))
     assert state.memory.num_points == before.memory.num_points
     assert all(view.excluded == {"contradiction": 20} for view in state.reports[0].views)
     assert state.left_out.shape == (5, *SIZE)
@@ -172,7 +191,7 @@ def test_excluded_tokens_are_not_written_and_counted_by_reason():
         person[:, 20, 40] = True
         return Estimate(hit(views, (H, W))[0], {"sky": sky, "person": person})
 
-    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), with_sky))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), with_sky))
     assert all(view.excluded == {"sky": 30, "person": 1} for view in state.reports[0].views)
     new = state.memory.blocks[1].xyz
     assert float(new[:, 1].min()) > -1.5 * 7 / 9  # nothing from the two upper rows
@@ -193,7 +212,7 @@ def test_a_view_of_sky_alone_is_not_written(depth, refused):
     def sky(latents, views, readout):
         return Estimate(torch.full((len(views), H, W), depth))
 
-    state = last(walk(before, cameras, SETTINGS, Denoiser(), sky))
+    state = last(walk(before, on_grid(cameras), SETTINGS, Denoiser(), sky))
     assert {view.refused for view in state.reports[0].views} == {refused}
     assert state.memory.num_points == before.memory.num_points
 
@@ -204,13 +223,13 @@ def test_excluding_everything_writes_nothing():
     def everything(latents, views, readout):
         return Estimate(hit(views, (H, W))[0], {"sky": torch.ones(len(views), H, W, dtype=torch.bool)})
 
-    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), everything))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), everything))
     assert {view.refused for view in state.reports[0].views} == {"every token is left out"}
 
 
 def test_looking_away_at_once_has_nothing_in_common_with_the_memory():
     cameras = turning([0.0] + [180.0] * 16)
-    state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
     views = state.reports[0].views
     assert [view.refused for view in views] == ["", *["too little in common with the memory"] * 4]
 
@@ -218,17 +237,17 @@ def test_looking_away_at_once_has_nothing_in_common_with_the_memory():
 def test_one_frame_and_short_paths_are_walks_too():
     for frames in (1, 5):
         cameras = turning([0.0] * frames)
-        state = last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+        state = last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
         assert len(state.latents) == (frames + 3) // 4 and len(state.reports) == 1
 
 
 def test_a_denoiser_that_returns_something_else_is_named():
     cameras = ramp(0, 30)
     with pytest.raises(MirageError, match=r"denoise\) must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
-        last(walk(begin(cameras), cameras, SETTINGS, lambda request: request.readout.latents[1:], exact_depth))
+        last(walk(begin(cameras), on_grid(cameras), SETTINGS, lambda request: request.readout.latents[1:], exact_depth))
 
 
 def test_a_path_of_no_whole_latent_frames_is_refused_before_anything_is_made():
     cameras = turning([0.0] * 18)
-    with pytest.raises(MirageError, match=r"walk: frames must be 1 \+ 4 n"):
-        last(walk(begin(cameras), cameras, SETTINGS, Denoiser(), exact_depth))
+    with pytest.raises(MirageError, match=r"frames: must be 1 \+ 4 n video frames"):
+        last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))

@@ -10,7 +10,7 @@ import pytest
 import slow_walk
 import torch
 from safetensors import safe_open
-from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, ramp
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 
 from mirage_core import MirageError
 from mirage_core.walk import walk
@@ -27,7 +27,7 @@ def cameras():
 @pytest.fixture
 def states(cameras, tmp_path):
     """A finished walk of three chunks, saved."""
-    made = list(walk(begin(cameras), cameras, SETTINGS, Denoiser(invents=True), exact_depth))
+    made = list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
     for state in made:
         save_chunk(tmp_path, state, ABOUT, {"seed": str(state.finished)})
     return made
@@ -54,7 +54,7 @@ def test_a_loaded_walk_is_the_saved_one_after_any_chunk(states, cameras, tmp_pat
 @pytest.mark.parametrize("chunks", [0, 1, 2])
 def test_a_walk_taken_up_from_files_equals_one_without_a_break(states, cameras, tmp_path, chunks):
     loaded = load_chunks(tmp_path, begin(cameras), ABOUT, most=chunks)
-    *_, finished = walk(loaded, cameras, SETTINGS, Denoiser(invents=True), exact_depth)
+    *_, finished = walk(loaded, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)
     assert torch.equal(finished.latents, states[-1].latents)
     assert torch.equal(finished.memory.points.features, states[-1].memory.points.features)
 
@@ -134,7 +134,7 @@ def test_killed_at_ten_random_moments_a_walk_loses_no_finished_chunk(tmp_path):
             finished = 2
     slow_walk.main(tmp_path)
     whole = begin(slow_walk.CAMERAS)
-    *_, expected = walk(whole, slow_walk.CAMERAS, SETTINGS, Denoiser(invents=True), exact_depth)
+    *_, expected = walk(whole, on_grid(slow_walk.CAMERAS), SETTINGS, Denoiser(invents=True), exact_depth)
     made = load_chunks(tmp_path, whole, slow_walk.ABOUT, most=99)
     assert made.finished == 6
     assert torch.equal(made.latents, expected.latents)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
 from mirage_core.chunks import Chunk, plan_chunks
-from mirage_core.retrieval import joined, overlaps, pick_references, seen_voxels
+from mirage_core.retrieval import joined, overlaps, pick_references, voxels_in_view
 
 HERE = Path(__file__).parent
 ABOUT = json.loads((HERE / "geometry.json").read_text())
@@ -91,8 +91,8 @@ def test_references_are_those_of_the_published_code(cameras, memories):
     of a view, as every first column does with the corner anchor: there rounding decides.
     """
     recorded = ABOUT["retrieval"]
-    of_targets = joined(seen_voxels(memories[1], cameras[recorded["target_frames"]], voxel=recorded["voxel_size"]))
-    of_history = seen_voxels(memories[1], cameras[recorded["history_frames"]], voxel=recorded["voxel_size"])
+    of_targets = joined(voxels_in_view(memories[1], cameras[recorded["target_frames"]], recorded["voxel_size"]))
+    of_history = voxels_in_view(memories[1], cameras[recorded["history_frames"]], recorded["voxel_size"])
     picks = pick_references(of_targets, of_history, recorded["max_reference_frames"], recorded["iou_threshold"])
     assert [pick.position for pick in picks] == recorded["selected_history_positions"]
     expected = torch.tensor(recorded["ious"], dtype=torch.float64)

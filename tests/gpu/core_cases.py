@@ -14,7 +14,7 @@ import mirage_core.splatting as splatting
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, PointBlock, lift, splat
 from mirage_core.points import STORES
 from mirage_core.readout import readout_bytes
-from mirage_core.retrieval import seen_voxels
+from mirage_core.retrieval import seen_voxels, voxels_in_view
 from mirage_core.splatting import portable, triton_kernels
 from mirage_core.update import Estimate, UpdateSettings, write_views
 from mirage_core.walk import WalkState, walk
@@ -199,7 +199,7 @@ def test_a_walk_takes_what_its_models_give_it(gpu, latents, memory, made, depth,
 
     def denoise(request):
         known = request.readout.known.cpu()[:, None]
-        fresh = torch.where(known, request.readout.latents.cpu(), room.truth(request.cameras))
+        fresh = torch.where(known, request.readout.latents.cpu(), room.truth(request.path.views))
         return torch.cat([request.first.cpu(), fresh[1:]]).to(made)
 
     def estimate(frames, cameras, readout):
@@ -209,19 +209,18 @@ def test_a_walk_takes_what_its_models_give_it(gpu, latents, memory, made, depth,
         return splat(memory, cameras, size, device=reads, backend="portable")
 
     begin = WalkState(begin.latents.to(latents), begin.memory.to(memory))
-    *_, last = walk(begin, path, room.SETTINGS, denoise, estimate, read=read)
+    *_, last = walk(begin, room.on_grid(path), room.SETTINGS, denoise, estimate, read=read)
     assert devices_of(last.memory) == {memory} and last.memory.num_points > begin.memory.num_points
     assert {last.latents.device.type, last.left_out.device.type, last.scene.device.type} == {latents}
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_seen_voxels_are_the_same_wherever_the_memory_is_read(gpu, device):
-    def elsewhere(memory, cameras, size):
-        return splat(memory, cameras, size, device="cuda", backend="portable")
-
-    for grid in (None, room.SIZE):
-        found = seen_voxels(remembered(device), CAMERAS, grid, 0.3, read=elsewhere)
-        expected = seen_voxels(remembered(), CAMERAS, grid, 0.3)
+    readout = splat(remembered(device), CAMERAS, room.SIZE, device="cuda", backend="portable")
+    for found, expected in (
+        (seen_voxels(remembered(device), readout, 0.3), seen_voxels(remembered(), readout.to("cpu"), 0.3)),
+        (voxels_in_view(remembered(device), CAMERAS, 0.3), voxels_in_view(remembered(), CAMERAS, 0.3)),
+    ):
         assert all(torch.equal(a.cpu(), b) for a, b in zip(found, expected, strict=True))
 
 

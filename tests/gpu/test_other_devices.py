@@ -12,7 +12,7 @@ from mirage_core.compaction import BLOCK_POINTS
 from mirage_core.coverage import coverage
 from mirage_core.metrics import loop_closure
 from mirage_core.readout import readout_bytes
-from mirage_core.retrieval import joined, overlaps, seen_voxels
+from mirage_core.retrieval import joined, overlaps, seen_voxels, voxels_in_view
 from mirage_core.storage import load_memory, save_memory
 from mirage_core.update import UpdateSettings, aligned_to_memory
 from mirage_core.walk import walk
@@ -84,9 +84,9 @@ def test_geometry_is_aligned_covered_and_compared_there(place, tmp_path):
     here, (report,) = aligned_to_memory(seen, remembered(), room.SIZE, UpdateSettings())
     aligned, (other,) = aligned_to_memory(there(seen, place), memory, room.SIZE, UpdateSettings())
     assert torch.equal(aligned.depth.cpu(), here.depth) and other == report
-    assert coverage(memory, PATH.to(place), room.SIZE).known == coverage(remembered(), PATH, room.SIZE).known
-    for grid in (None, room.SIZE):
-        sets = seen_voxels(memory, VIEWS.to(place), grid, 0.3)
+    assert coverage(memory, room.on_grid(PATH.to(place))).known == coverage(remembered(), room.on_grid(PATH)).known
+    views = VIEWS.to(place)
+    for sets in (seen_voxels(memory, splat(memory, views, room.SIZE), 0.3), voxels_in_view(memory, views, 0.3)):
         assert torch.equal(overlaps(joined(sets).to(place), sets), overlaps(joined(sets), sets))
     frames = torch.rand(len(PATH), 16, 16, 3)
     assert len(loop_closure(frames.to(place), PATH.to(place), 0.01, 1.0)) == len(loop_closure(frames, PATH, 0.01, 1.0))
@@ -108,15 +108,15 @@ def test_cameras_there_give_the_same_cameras(place):
 
 def test_a_walk_goes_on_there(place):
     begin = room.begin(PATH)
-    expected = room.last(walk(begin, PATH, room.SETTINGS, room.Denoiser(), room.exact_depth))
+    expected = room.last(walk(begin, room.on_grid(PATH), room.SETTINGS, room.Denoiser(), room.exact_depth))
     begin = type(begin)(begin.latents.to(place), begin.memory.to(place))
 
     def denoise(request):
         known = request.readout.known.cpu()[:, None]
-        made = torch.where(known, request.readout.latents.cpu(), room.truth(request.cameras)).to(place)
+        made = torch.where(known, request.readout.latents.cpu(), room.truth(request.path.views)).to(place)
         return torch.cat([request.first, made[1:]])
 
-    ours = room.last(walk(begin, PATH, room.SETTINGS, denoise, room.exact_depth))
+    ours = room.last(walk(begin, room.on_grid(PATH), room.SETTINGS, denoise, room.exact_depth))
     assert ours.memory.device == torch.device(place)
     assert torch.equal(ours.latents.cpu(), expected.latents)
     assert ours.memory.num_points == expected.memory.num_points

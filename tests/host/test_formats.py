@@ -1,7 +1,6 @@
 """Which latents a VAE makes, which models they are for, and which numbers the nodes' inputs let pass."""
 
 import contextlib
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -158,10 +157,3 @@ def test_inputs_let_the_numbers_of_every_format_pass(pack, node, name, values):
     given = next(value for value in pack.node(node).define_schema().inputs if value.id == name)
     for value in values:
         assert given.min <= value <= given.max and (value - given.min) % (given.step or 1) == 0, value
-
-
-@pytest.mark.parametrize("width, height, near", [(304, 192, "288 or 320 and 192"), (32, 40, "32 and 32 or 64")])
-def test_a_size_without_whole_tokens_names_the_sizes_next_to_it(pack, width, height, near):
-    grid = pack.module("nodes.host.latents").token_grid
-    with pytest.raises(pack.core.MirageError, match=f"Warp: .*multiples of 32.*Near them are {near}"):
-        grid("Warp", SimpleNamespace(spatial=32), width, height)

@@ -382,7 +382,7 @@ def test_the_codec_works_in_the_hosts_own_encode_and_decode_tiled_or_not(server,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(warp=dict(width=530)), "width and height must be multiples of 8"),
+        (dict(warp=dict(width=530)), "width, height: must be multiples of 8"),
         (dict(memory=dict(points=None)), "connect points or a memory; nothing is connected"),
         (dict(lift=dict(vae=["other", 0])), r"latent: .*VAE|depth must have the size of the picture"),
         (dict(lift=dict(geometry=["flat", 0])), "depth must have the size of the picture that was encoded"),

@@ -31,7 +31,9 @@ def check_guides(texts: list[list]) -> None:
             )
 
 
-def with_references(texts: list[list], kind: ModelKind, size: tuple[int, int, int]) -> tuple[list[list], Tensor]:
+def with_references(
+    texts: list[list], kind: ModelKind, size: tuple[int, int, int], mode: str
+) -> tuple[list[list], Tensor]:
     """Texts whose VACE controls are as long as the path, and the reference pictures that stand before it.
 
     Controls that go on after the end of the path are cut there if they say nothing of the rest: a walk samples the same
@@ -44,8 +46,10 @@ def with_references(texts: list[list], kind: ModelKind, size: tuple[int, int, in
         The texts, and ``(1, C, R, h, w)`` latents, raw VAE scale, R = 0 without references.
 
     Raises:
-        MirageError: a control is not of the size of the path.
+        MirageError: a control, or a start picture in mode concat, is not of the size of the path.
     """
+    if mode == "concat":
+        _check_start_pictures(texts, size)
     device = comfy.model_management.intermediate_device()
     front = torch.zeros(1, kind.channels, 0, *size[1:], device=device)
     controls = [
@@ -95,7 +99,7 @@ def _fitted(values: dict, kind: ModelKind, size: tuple[int, int, int], count: in
     }
 
 
-def check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None:
+def _check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None:
     """Raise MirageError if the pictures that texts bring for an image-to-video model cannot stay beside a memory.
 
     Args:

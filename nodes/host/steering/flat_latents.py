@@ -1,31 +1,38 @@
 """Latents of one-colour clips: grey where models expect "nothing here", white where the branch expects its score."""
 
-from weakref import WeakKeyDictionary
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....mirage_core import MirageError
 
-# Encoding takes as long as the clip's size asks for, and its result depends on nothing else: kept per VAE, and gone
-# with it.
-_kept: WeakKeyDictionary[nn.Module, dict[tuple, Tensor]] = WeakKeyDictionary()
+GREY, WHITE = "grey", "white"
+VALUES = {GREY: 0.5, WHITE: 1.0}  # of every channel of a picture
 
 
-def flat_latent(vae, value: float, size: tuple[int, int, int]) -> Tensor:
-    """The VAE's encoding of a clip with every channel at ``value`` (0 black, 1 white): ``(1, C, T, h, w)``.
+class FlatLatents:
+    """A VAE's encodings of one-colour clips, each made once: it takes as long as that of any clip of the size."""
 
-    Args:
-        size: ``(T, h, w)`` latent frames and tokens.
-    """
-    kept = _kept.setdefault(vae.first_stage_model, {})
-    if (value, size) not in kept:
-        T, h, w = size
-        frames, spatial = (T - 1) * (vae.temporal_compression_decode() or 1) + 1, vae.spacial_compression_encode()
-        latent = vae.encode(torch.full((frames, h * spatial, w * spatial, 3), value))
+    def __init__(self, vae):
+        self.vae = vae
+        self._made: dict[tuple[str, tuple[int, int, int]], Tensor] = {}
+
+    def of(self, colour: str, size: tuple[int, int, int]) -> Tensor:
+        """Latents ``(1, C, T, h, w)``, raw VAE scale.
+
+        Args:
+            colour: of ``VALUES``.
+            size: ``(T, h, w)`` latent frames and tokens.
+        """
+        if (colour, size) not in self._made:
+            self._made[colour, size] = self._encoded(VALUES[colour], size)
+        return self._made[colour, size]
+
+    def _encoded(self, value: float, size: tuple[int, int, int]) -> Tensor:
+        (T, h, w), spatial = size, self.vae.spacial_compression_encode()
+        frames = (T - 1) * (self.vae.temporal_compression_decode() or 1) + 1
+        latent = self.vae.encode(torch.full((frames, h * spatial, w * spatial, 3), value))
         if latent.ndim != 5 or tuple(latent.shape[2:]) != size:
             raise MirageError(
-                f"VAE: must encode {frames} frames into {size} latent frames and tokens; got {tuple(latent.shape)}."
+                f"vae: must encode {frames} frames into {size} latent frames and tokens; got {tuple(latent.shape)}."
             )
-        kept[value, size] = latent
-    return kept[value, size]
+        return latent

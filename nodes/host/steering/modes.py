@@ -13,37 +13,38 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-import nodes as host_nodes  # the host's own module of that name
+import nodes as host_nodes  # ComfyUI's own module of that name
 
 from ....mirage_core import MirageError
 from .branch import attach_branch
 from .compiling import leave_uncompiled
 from .connected import as_batch, start_picture
-from .models import ModelKind
-from .scene import GREY, WHITE, Conditioned, Scene, Settings
+from .flat_latents import GREY, WHITE
+from .request import Steering
+from .scene import Conditioned
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps, patchwise_known
 
 INSIDE = "mirage_inside"  # marks a conditioning entry that holds while the memory steers
 
 
-def branch(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def branch(base: Conditioned, steering: Steering) -> Conditioned:
     """The trained branch reads the splat of [target | preceding], zeros where unknown, beside a score."""
-    normalised = settings.kind.normalised
+    scene, normalised = base.scene, base.scene.kind.normalised
     splat, known, preceding = scene.splat, scene.splat_known.expand_as(scene.splat), None
-    if settings.preceding is not None and len(settings.preceding[0]):
-        frames, shown = (rearrange(value, "p c h w -> 1 c p h w").to(splat) for value in settings.preceding)
+    if scene.preceding is not None and len(scene.preceding[0]):
+        frames, shown = (rearrange(value, "p c h w -> 1 c p h w").to(splat) for value in scene.preceding)
         preceding = normalised(frames)
         splat = torch.cat([splat, shown], dim=2)
         known = torch.cat([known, (shown != 0).any(dim=1, keepdim=True).expand_as(shown)], dim=2)
     splat = torch.where(known, normalised(splat), 0.0)
-    if settings.score == "white clip":
-        score = normalised(settings.flat("branch", WHITE, tuple(splat.shape[2:])))
+    if steering.score == "white clip":
+        score = normalised(steering.one_colour("branch", WHITE, tuple(splat.shape[2:])))
     else:
-        score = branch_score(known.to(splat), scene.placement if "offset" in settings.score else None)
-    references = None if settings.references is None else normalised(settings.references)
-    window = settings.window(base.model)
-    model = attach_branch(base.model, settings.branch, splat, score, references, preceding, settings.strength, window)
+        score = branch_score(known.to(splat), scene.placement if "offset" in steering.score else None)
+    references = None if scene.references is None else normalised(scene.references)
+    window = steering.window(base.model)
+    model = attach_branch(base.model, steering.branch, splat, score, references, preceding, steering.strength, window)
     return replace(base, model=model)
 
 
@@ -59,16 +60,17 @@ def branch_score(known: Tensor, placement: Tensor | None) -> Tensor:
     return torch.cat([known[:, :-3], torch.cat([placement.to(known), later], dim=2)], dim=1)
 
 
-def vace(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def vace(base: Conditioned, steering: Steering) -> Conditioned:
     """VACE: inactive = what is known, reactive = what is to be made (grey: nothing is said of it), mask = unknown."""
+    scene, kind = base.scene, base.scene.kind
     folded = scene.spatial**2  # pixels of a token, each a channel of the mask
-    if settings.kind.vace_channels != 2 * settings.kind.channels + folded:
+    if kind.vace_channels != 2 * kind.channels + folded:
         raise MirageError(
-            f"model: its VACE context must have {2 * settings.kind.channels + folded} channels "
-            f"for {scene.spatial} px tokens; it has {settings.kind.vace_channels}."
+            f"model: its VACE context must have {2 * kind.channels + folded} channels "
+            f"for {scene.spatial} px tokens; it has {kind.vace_channels}."
         )
     front, (T, *tokens) = scene.front, scene.size
-    parts = [settings.flat("vace", GREY, (frames, *tokens)) for frames in (front, T - front) if frames]
+    parts = [steering.one_colour("vace", GREY, (frames, *tokens)) for frames in (front, T - front) if frames]
     grey = torch.cat(parts, dim=2)  # the video begins anew after the references, of which the memory says nothing
 
     def values(text: dict, steers: bool) -> dict:
@@ -79,49 +81,51 @@ def vace(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
         others = {key: [as_batch(value, len(inactive)) for value in text.get(key, ())] for key in controls}
         return {
             **{key: [*others[key], value] for key, value in controls.items()},
-            "vace_strength": [*text.get("vace_strength", ()), settings.strength],
+            "vace_strength": [*text.get("vace_strength", ()), steering.strength],
         }
 
-    return _with_values(base, values, settings)
+    return _with_values(base, values, steering)
 
 
-def concat(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def concat(base: Conditioned, steering: Steering) -> Conditioned:
     """Image-to-video models: the splat as their picture, grey where unknown, and their mask of what to make.
 
     A picture that a text holds already stays where its mask says that it is given, and where the memory knows nothing.
     """
-    grey = settings.flat("concat", GREY, scene.size)
+    scene = base.scene
+    grey = steering.one_colour("concat", GREY, scene.size)
 
     def values(text: dict, steers: bool) -> dict:
         picture, mask = (as_batch(value, len(scene.latents)) for value in start_picture(text, grey))
         theirs = (mask < 1).any(dim=1, keepdim=True)  # (B, 1, T, h, w)
-        share = scene.known * (settings.strength if steers else 0.0)
+        share = scene.known * (steering.strength if steers else 0.0)
         share = torch.where(scene.kept_whole, 1.0, torch.where(theirs, 0.0, share))
         return {
             "concat_latent_image": torch.lerp(picture, scene.latents, share.expand_as(picture)),
             "concat_mask": mask * (1.0 - share),
         }
 
-    return _with_values(base, values, settings)
+    return _with_values(base, values, steering)
 
 
-def uni3c(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def uni3c(base: Conditioned, steering: Steering) -> Conditioned:
     """The splat as the render that a Uni3C patch is guided by, already encoded."""
     host_apply = host_nodes.NODE_CLASS_MAPPINGS["WanUni3CControlnetApply"]()
     no_video = torch.zeros(1, 8, 8, 3)  # never encoded: the render is prepared below
     (model,) = host_apply.apply_patch(
         base.model,
-        settings.uni3c,
-        settings.vae,
+        steering.uni3c,
+        steering.vae,
         no_video,
-        settings.strength,
-        settings.start_percent,
-        settings.end_percent,
+        steering.strength,
+        steering.start_percent,
+        steering.end_percent,
     )
     leave_uncompiled(model)
     patch_size = model.get_model_object("diffusion_model").patch_size
-    render = settings.kind.normalised(scene.latents)
-    render = comfy.ldm.common_dit.pad_to_patch_size(render, patch_size)  # as the host pads its input
+    scene = base.scene
+    render = scene.kind.normalised(scene.latents)
+    render = comfy.ldm.common_dit.pad_to_patch_size(render, patch_size)  # as ComfyUI pads its input
 
     def encoded(size: tuple[int, int, int]) -> Tensor:
         """The render for the ``(T, h, w)`` that the network reads: pictures of Phantom stand behind the video."""
@@ -138,41 +142,42 @@ def uni3c(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
     return replace(base, model=model)
 
 
-def per_token(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def per_token(base: Conditioned, steering: Steering) -> Conditioned:
     """Known tokens enter clean, at timestep 0, and unknown ones at t: every token has its own timestep.
 
     At a strength s below 1 a known token enters with the share 1 - s of the noise, and is labelled with it.
     """
     model = base.model.clone()
     patch_size = model.get_model_object("diffusion_model").patch_size
-    known = patchwise_known(scene.known, patch_size)
-    denoise = torch.minimum(base.denoise, 1.0 - settings.strength * known)
-    give_tokens_their_timesteps(model, settings.window(model), base.denoise)
-    return replace(base, model=model, latents=scene.latents, denoise=denoise)
+    known = patchwise_known(base.scene.known, patch_size)
+    denoise = torch.minimum(base.denoise, 1.0 - steering.strength * known)
+    give_tokens_their_timesteps(model, steering.window(model), base.denoise)
+    return replace(base, model=model, latents=base.scene.latents, denoise=denoise)
 
 
-def blend(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def blend(base: Conditioned, steering: Steering) -> Conditioned:
     """Training-free: after each step the known part of the prediction is pulled to the splat."""
-    share = settings.strength * scene.splat_known.float().expand(1, 1, *scene.size)
-    return _pulled(base, scene.splat, share, settings.kind, settings.window(base.model))
+    share = steering.strength * base.scene.splat_known.float()[None, None]
+    return _pulled(base, base.scene.splat, share, steering.window(base.model))
 
 
-def keep_exact(base: Conditioned, scene: Scene, settings: Settings) -> Conditioned:
+def keep_exact(base: Conditioned, steering: Steering) -> Conditioned:
     """Keep tokens that are seen just as they were written: no model knows better what is there."""
-    share = settings.strength * scene.splat_exact.float().expand(1, 1, *scene.size)
-    return _pulled(base, scene.splat, share, settings.kind, settings.window(base.model))
+    share = steering.strength * base.scene.splat_exact.float()[None, None]
+    return _pulled(base, base.scene.splat, share, steering.window(base.model))
 
 
-def hold_start(base: Conditioned, scene: Scene, kind: ModelKind) -> Conditioned:
+def hold_start(base: Conditioned) -> Conditioned:
     """Keep the start frames without a noise mask.
 
-    A noise mask would keep noise in the second of two samplers: the host pastes what the first one handed over.
+    A noise mask would keep noise in the second of two samplers: ComfyUI pastes what the first one handed over.
     """
-    return _pulled(base, scene.start, scene.kept, kind, ALWAYS)
+    return _pulled(base, base.scene.start, base.scene.kept, ALWAYS)
 
 
-def _pulled(base: Conditioned, target: Tensor, share: Tensor, kind: ModelKind, window: SigmaWindow) -> Conditioned:
-    """After each step, move the prediction towards ``target`` (raw VAE scale) by ``share``."""
+def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindow) -> Conditioned:
+    """After each step, move the prediction towards ``target`` (raw VAE scale) by ``share``, both like the latents."""
+    kind = base.scene.kind
     target = kind.normalised(target)
     if not kind.video:  # T pictures are the model's batch
         target, share = (rearrange(value, "1 c t h w -> t c h w") for value in (target, share))
@@ -188,14 +193,14 @@ def _pulled(base: Conditioned, target: Tensor, share: Tensor, kind: ModelKind, w
     return replace(base, model=model)
 
 
-def _with_values(base: Conditioned, values: Callable[[dict, bool], dict], settings: Settings) -> Conditioned:
+def _with_values(base: Conditioned, values: Callable[[dict, bool], dict], steering: Steering) -> Conditioned:
     """Put values into both conditionings, made of each text's own and of whether the memory steers (in the window)."""
 
     def conditioning(entries: list) -> list:
-        whole = settings.start_percent <= 0 and settings.end_percent >= 1
+        whole = steering.start_percent <= 0 and steering.end_percent >= 1
         if not whole:
             entries = node_helpers.conditioning_set_values_with_timestep_range(
-                entries, {INSIDE: True}, settings.start_percent, settings.end_percent
+                entries, {INSIDE: True}, steering.start_percent, steering.end_percent
             )
         return [
             [entry[0], {**entry[1], **values(entry[1], whole or bool(entry[1].get(INSIDE)))}, *entry[2:]]
@@ -205,7 +210,7 @@ def _with_values(base: Conditioned, values: Callable[[dict, bool], dict], settin
     return replace(base, positive=conditioning(base.positive), negative=conditioning(base.negative))
 
 
-MODES: dict[str, Callable[[Conditioned, Scene, Settings], Conditioned]] = {
+MODES: dict[str, Callable[[Conditioned, Steering], Conditioned]] = {
     "branch": branch,
     "vace": vace,
     "concat": concat,

@@ -1,43 +1,62 @@
-"""What a memory shows, what a sampler takes, and how the first is to steer the second."""
+"""What a memory shows of the video to be made, and what a sampler takes."""
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from comfy.model_patcher import ModelPatcher
+from einops import rearrange
 from torch import Tensor
 
-from ....mirage_core import MirageError
-from .branch import Branch
-from .flat_latents import flat_latent
+from ....mirage_core import Readout
 from .models import ModelKind
-from .sigmas import SigmaWindow
-
-GREY, WHITE = 0.5, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What the memory and the start frames say about the latents to be made.
 
+    T counts all latent frames, those of reference pictures before the video included, which no camera sees.
+
     Attributes:
-        splat: ``(1, C, T, h, w)`` the readout, raw VAE scale, anything where unknown.
-        splat_known: bool ``(T, h, w)``.
-        splat_exact: bool ``(T, h, w)`` seen just where and as large as they were written.
-        placement: ``(1, 3, T, h, w)`` of the readout.
+        kind: the model whose latents they are.
+        readout: what the memory shows the frames of the video.
+        spatial: pixels per token.
         start: ``(B, C, T, h, w)`` the frames to begin with, raw VAE scale; the format's mean where there are none.
         kept: ``(B|1, 1, T, h, w)`` share of the start that stays as it is, 1 = all.
-        spatial: pixels per token.
-        front: how many of the T are reference pictures that stand before the video, and that no camera sees.
+        front: how many of the T are reference pictures.
+        references: ``(1, C, R, h, w)`` remembered frames for a branch, raw VAE scale.
+        preceding: frames ``(P, C, h, w)`` before the start, and what the memory showed of them; raw VAE scale.
     """
 
-    splat: Tensor
-    splat_known: Tensor
-    splat_exact: Tensor
-    placement: Tensor
+    kind: ModelKind
+    readout: Readout
+    spatial: int
     start: Tensor
     kept: Tensor
-    spatial: int
-    front: int = 0
+    front: int
+    references: Tensor | None
+    preceding: tuple[Tensor, Tensor] | None
+
+    @property
+    def splat(self) -> Tensor:
+        """``(1, C, T, h, w)`` of the readout, raw VAE scale, zeros where unknown."""
+        return self._after_front(rearrange(self.readout.latents.float(), "t c h w -> 1 c t h w"))
+
+    @property
+    def splat_known(self) -> Tensor:
+        """bool ``(T, h, w)``."""
+        return self._after_front(self.readout.known)
+
+    @property
+    def splat_exact(self) -> Tensor:
+        """bool ``(T, h, w)``: seen just where and as large as they were written."""
+        return self._after_front(self.readout.exact)
+
+    @property
+    def placement(self) -> Tensor:
+        """``(1, 3, T, h, w)`` of the readout."""
+        return self._after_front(rearrange(self.readout.placement.float(), "t c h w -> 1 c t h w"))
 
     @property
     def known(self) -> Tensor:
@@ -55,40 +74,44 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int, int]:
-        return tuple(self.splat.shape[2:])
+        return tuple(self.start.shape[2:])
+
+    def _after_front(self, value: Tensor) -> Tensor:
+        return F.pad(value, (0, 0, 0, 0, self.front, 0))
 
 
 @dataclass(frozen=True, eq=False)
 class Conditioned:
-    """What a sampler takes. ``denoise`` is the noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated."""
+    """What a sampler takes, and where it comes from.
+
+    Attributes:
+        latents: ``(B, C, T, h, w)`` raw VAE scale.
+        denoise: noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated.
+        mode: that was used.
+        scene: what the memory shows.
+    """
 
     model: ModelPatcher
     positive: list
     negative: list
     latents: Tensor
     denoise: Tensor
+    mode: str
+    scene: Scene
 
+    @property
+    def samples(self) -> Tensor:
+        """The latents in the model's own layout: ``(B, C, T, h, w)``, or pictures ``(T, C, h, w)``."""
+        return self._laid_out(self.latents)
 
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """How strongly, when, and with what else."""
+    @property
+    def noise_mask(self) -> Tensor | None:
+        """None where it keeps nothing: with a mask, Wan 2.2 labels every frame anew."""
+        return self._laid_out(self.denoise) if bool((self.denoise < 1).any()) else None
 
-    kind: ModelKind
-    strength: float
-    start_percent: float
-    end_percent: float
-    score: str
-    vae: object | None
-    branch: Branch | None
-    references: Tensor | None  # (1, C, R, h, w) raw VAE scale
-    uni3c: ModelPatcher | None
-    preceding: tuple[Tensor, Tensor] | None  # (P, C, h, w) frames, and what the memory showed of them; raw VAE scale
+    def video(self, samples: Tensor) -> Tensor:
+        """What a sampler made of ``samples``, without what stands before the video."""
+        return samples[:, :, self.scene.front :] if self.scene.front else samples
 
-    def window(self, model: ModelPatcher) -> SigmaWindow:
-        return SigmaWindow.of(model, self.start_percent, self.end_percent)
-
-    def flat(self, mode: str, value: float, size: tuple[int, int, int]) -> Tensor:
-        if self.vae is None:
-            shade = "grey" if value == GREY else "white"
-            raise MirageError(f"vae: mode {mode} must be able to encode a {shade} clip; connect the model's VAE.")
-        return flat_latent(self.vae, value, size)
+    def _laid_out(self, value: Tensor) -> Tensor:
+        return value if self.scene.kind.video else rearrange(value, "1 c t h w -> t c h w")

@@ -12,75 +12,42 @@ from ....mirage_core.chunks import Chunk
 from ....mirage_core.update import Estimate
 from ....mirage_core.walk import ChunkRequest
 from ..decoding import decoded
-from ..notes import of_request
 from ..sampling import MAX_SEED, SamplerSettings, sample
+from ..steering.choice import choose_mode, without_effect
 from ..steering.conditioning import condition
 from ..steering.models import ModelKind
-from ..steering.request import AUTO, Request, choose_mode
+from ..steering.request import AUTO, Request
 from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What a walk shows from a pixel frame on: a CONDITIONING."""
+    """What a walk shows from a video frame on: a CONDITIONING."""
 
     frame: int
     positive: list
 
 
-@dataclass(eq=False)
-class WalkModels:
+@dataclass(frozen=True, eq=False)
+class WalkInputs:
     """What a walk is made with.
 
     Attributes:
-        request: how the memory conditions the model; cameras, start and text are filled in for every chunk.
-        path: one camera per pixel frame.
-        prompts: text of later chunks; the first positive is the request's.
+        request: of the whole walk; path, start and text of a chunk take their place.
+        prompts: texts of later chunks; the first positive is the request's.
+        moving: what is kept out of the memory.
     """
 
     request: Request
     sampler: SamplerSettings
-    path: Cameras
-    prompts: Sequence[Prompt]
-    vae: object
     depth: DepthModel
-    moving: MovingThings | None
-    progress: WalkProgress
+    moving: MovingThings | None = None
+    prompts: Sequence[Prompt] = ()
 
-    def denoise(self, chunk_request: ChunkRequest) -> Tensor:
-        """Latents ``(T, C, h, w)`` of a chunk; its first frame is the one given, bit for bit."""
-        self.progress.stage("sampling")
-        chunk = chunk_request.chunk
-        prepared = condition(self._request(chunk_request))
-        seed = (self.sampler.seed + chunk.number) % (MAX_SEED + 1)
-        settings = replace(self.sampler, seed=seed)
-        made = sample(
-            prepared.model,
-            prepared.positive,
-            prepared.negative,
-            prepared.latent,
-            settings,
-            self.progress.on_step,
-        )
-        latents = rearrange(prepared.video(made)["samples"], "1 c t h w -> t c h w").to(chunk_request.first)
-        return torch.cat([chunk_request.first, latents[1:]])
-
-    def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
-        """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
-        self.progress.stage("depth", self.progress.steps)
-        if not self.depth.looks and self.moving is None:
-            return depth_of_memory(readout)
-        frames = decoded(self.vae, latents)[:: self.request.memory.spec.temporal]
-        self.progress.stage("depth", self.progress.steps + 1, frames[-1])
-        estimated = self.depth.estimate(frames, cameras) if self.depth.looks else depth_of_memory(readout)
-        if self.moving is None:
-            return estimated
-        return Estimate(estimated.depth, {**estimated.exclude, "moving": self.moving.mask(frames)})
-
-    def text_of(self, first_frame: int) -> list:
-        """The positive CONDITIONING of a chunk by the first pixel frame that it adds."""
-        begun = [prompt for prompt in self.prompts if prompt.frame <= first_frame]
+    def text_of(self, chunk: Chunk) -> list:
+        """The positive CONDITIONING of a chunk, by the first video frame that it adds."""
+        begun = [prompt for prompt in self.prompts if prompt.frame <= chunk.start]
         return max(begun, key=lambda prompt: prompt.frame).positive if begun else self.request.positive
 
     def notes(self, plan: Sequence[Chunk]) -> list[str]:
@@ -89,31 +56,62 @@ class WalkModels:
         Raises:
             MirageError: the model cannot take the mode; found before any long work.
         """
-        kind = ModelKind.of(self.request.model)
-        kind.check(self.request.memory.spec)
-        mode = choose_mode(self.request, kind)
-        notes = of_request(replace(self.request, vae=None), mode)  # the walk decodes with it in any mode
-        shown = [self.text_of(chunk.start) for chunk in plan]
+        request = self.request
+        mode = choose_mode(request, ModelKind.of(request.model))
+        steering = replace(request.steering, vae=None)  # the walk decodes with it in any mode
+        shown = [self.text_of(chunk) for chunk in plan]
         starts = ", ".join(str(chunk.start) for chunk in plan)
-        return notes + [
+        return without_effect(steering, mode, request.model) + [
             f"prompts: the one from frame {prompt.frame} has no effect. It holds for chunks that begin there or later, "
             f"until another takes its place; they begin at {starts}."
             for prompt in self.prompts
             if not any(prompt.positive is one for one in shown)
         ]
 
-    def _request(self, chunk_request: ChunkRequest) -> Request:
-        chunk = chunk_request.chunk
-        given = {}
-        if self.request.branch is not None and self.request.mode in (AUTO, "branch"):
+    def of_chunk(self, chunk_request: ChunkRequest) -> Request:
+        """What is to condition the model for a chunk."""
+        given, steering = {}, self.request.steering
+        if steering.branch is not None and steering.mode in (AUTO, "branch"):
             given["preceding"] = (chunk_request.preceding, chunk_request.preceding_scene)
             if len(chunk_request.references):
-                given["reference"] = {"samples": rearrange(chunk_request.references, "r c h w -> 1 c r h w")}
+                given["reference"] = rearrange(chunk_request.references, "r c h w -> 1 c r h w")
         return replace(
             self.request,
-            positive=self.text_of(chunk.start),
-            cameras=self.path[slice(chunk.stop - chunk.frames, chunk.stop)],
-            start={"samples": rearrange(chunk_request.first, "t c h w -> 1 c t h w")},
+            positive=self.text_of(chunk_request.chunk),
+            path=chunk_request.path,
+            start=rearrange(chunk_request.first, "t c h w -> 1 c t h w"),
             readout=chunk_request.readout,
             **given,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class WalkModels:
+    """The callables of a walk."""
+
+    inputs: WalkInputs
+    progress: WalkProgress
+
+    def denoise(self, chunk_request: ChunkRequest) -> Tensor:
+        """Latents ``(T, C, h, w)`` of a chunk; its first frame is the one given, bit for bit."""
+        self.progress.stage("sampling")
+        conditioned = condition(self.inputs.of_chunk(chunk_request))
+        sampler = self.inputs.sampler
+        settings = replace(sampler, seed=(sampler.seed + chunk_request.chunk.number) % (MAX_SEED + 1))
+        made = sample(conditioned, settings, self.progress.on_step)
+        latents = rearrange(made, "1 c t h w -> t c h w").to(chunk_request.first)
+        return torch.cat([chunk_request.first, latents[1:]])
+
+    def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
+        """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
+        depth, moving = self.inputs.depth, self.inputs.moving
+        self.progress.stage("depth", self.progress.steps)
+        if not depth.looks and moving is None:
+            return depth_of_memory(readout)
+        request = self.inputs.request
+        frames = decoded(request.steering.vae, latents)[:: request.path.stride]
+        self.progress.stage("depth", self.progress.steps + 1, frames[-1])
+        estimated = depth.estimate(frames, cameras) if depth.looks else depth_of_memory(readout)
+        if moving is None:
+            return estimated
+        return Estimate(estimated.depth, {**estimated.exclude, "moving": moving.mask(frames)})

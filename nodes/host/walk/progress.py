@@ -17,14 +17,27 @@ NO_STAGE = " "  # the browser ignores an empty text
 
 
 class WalkProgress:
-    """Counts steps of all chunks, and raises the host's interrupt between them.
+    """Counts steps of all chunks, and raises ComfyUI's interrupt between them.
 
     Around a ``with`` block it takes the stage off the node at the end, however that comes.
+
+    Args:
+        chunks, done: of the walk, and how many of them are there already.
+        steps: of the sampler.
+        notes: shown below the stage.
     """
 
-    def __init__(self, model: ModelPatcher, chunks: int, done: int, steps: int, node_id: str | None):
+    def __init__(
+        self,
+        model: ModelPatcher,
+        chunks: int,
+        done: int,
+        steps: int,
+        node_id: str | None,
+        notes: Sequence[str] = (),
+    ):
         self.chunks, self.chunk, self.steps, self.node_id = chunks, done, steps, node_id
-        self.notes: Sequence[str] = ()  # shown below the stage
+        self.notes = notes
         self.each = steps + STAGES_BESIDE_STEPS
         self.bar = comfy.utils.ProgressBar(chunks * self.each)
         self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
@@ -35,19 +48,30 @@ class WalkProgress:
     def __exit__(self, *_) -> None:
         self._say(NO_STAGE)
 
+    def finished(self, chunks: int) -> None:
+        """So many chunks of the walk are done."""
+        self.chunk = chunks
+
+    def decoding(self) -> None:
+        """All chunks are done; what is left is to decode them."""
+        self._stage("decoding the whole walk", self.chunks - 1, self.each)
+
     def stage(self, name: str, after: int = 0, frame: Tensor | None = None) -> None:
         """Say what comes next, ``after`` units of this chunk are done.
 
         Args:
             frame: ``(H, W, 3)``, 0..1, the last finished picture.
         """
+        self._stage(name, self.chunk, after, frame)
+
+    def _stage(self, name: str, chunk: int, after: int, frame: Tensor | None = None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self._say("\n".join([f"chunk {self.chunk + 1} of {self.chunks}: {name}", *self.notes]))
+        self._say("\n".join([f"chunk {chunk + 1} of {self.chunks}: {name}", *self.notes]))
         preview = None
         if frame is not None:
             picture = Image.fromarray((frame * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
             preview = ("JPEG", picture, PREVIEW_PIXELS)
-        self.bar.update_absolute(self.chunk * self.each + after, preview=preview)
+        self.bar.update_absolute(chunk * self.each + after, preview=preview)
 
     def on_step(self, step: int, x0: Tensor, x: Tensor, total: int) -> None:
         """The sampler's callback; shows the last frame of the chunk in work."""

@@ -13,7 +13,7 @@ from ....mirage_core.storage import packed
 from ....mirage_core.walk import WalkSettings, WalkState
 from ....mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
 from ..folders import output_folder
-from .models import WalkModels
+from .models import WalkInputs
 from .naming import Naming
 
 
@@ -35,13 +35,13 @@ class SavedWalk:
 
     @classmethod
     def of(
-        cls, save_as: str, models: WalkModels, walk: WalkSettings, begin: WalkState, plan: Sequence[Chunk], kept: int
+        cls, save_as: str, inputs: WalkInputs, walk: WalkSettings, begin: WalkState, plan: Sequence[Chunk], kept: int
     ) -> "SavedWalk":
         if not save_as:
             return cls(None, {}, (None,) * len(plan))
         root, naming = output_folder(save_as), Naming()
-        settings = _settings(naming, models, walk, begin)
-        own = [_own(naming, models, chunk) for chunk in plan]
+        settings = _settings(naming, inputs, walk, begin)
+        own = [_own(naming, inputs, chunk) for chunk in plan]
         folder = _unused(root) if naming.unknown else root / naming.of([settings, own[kept:], kept])
         return cls(folder, settings, (*([None] * kept), *own[kept:]), tuple(naming.unknown))
 
@@ -102,31 +102,32 @@ def _unused(root: Path) -> Path:
     return root / f"run_{number:04d}"
 
 
-def _settings(naming: Naming, models: WalkModels, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
+def _settings(naming: Naming, inputs: WalkInputs, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
     """What changes the pixels of every chunk, by what a user calls it."""
-    request, sampler = models.request, models.sampler
-    branch = None if request.branch is None else (request.branch.patcher, request.branch.heads)
+    request, sampler, steering = inputs.request, inputs.sampler, inputs.request.steering
+    branch = None if steering.branch is None else (steering.branch.patcher, steering.branch.heads)
+    cameras, (h, w), spatial = request.path.video, request.path.grid, request.memory.spec.spatial
     return {
         "pack": __version__,
         **naming.model(request.model),
-        "mode": f"{request.mode} {request.score} {request.start_percent!r} to {request.end_percent!r}",
+        "mode": f"{steering.mode} {steering.score} {steering.start_percent!r} to {steering.end_percent!r}",
         "branch": naming.of(branch),
-        "uni3c": naming.of(request.uni3c),
-        "strength": f"{request.strength:g}",
-        "keep_exact": str(request.keep_exact),
+        "uni3c": naming.of(steering.uni3c),
+        "strength": f"{steering.strength:g}",
+        "keep_exact": str(steering.keep_exact),
         "sampler": f"{sampler.sampler_name} {sampler.scheduler}, {sampler.steps} steps, cfg {sampler.cfg!r}, "
         f"denoise {sampler.denoise!r}",
-        "size": f"{request.width} x {request.height}",
+        "size": f"{w * spatial} x {h * spatial}",
         "walk": json.dumps(asdict(walk), sort_keys=True),
-        "cameras": naming.of([models.path.cam2world, models.path.K]),
+        "cameras": naming.of([cameras.cam2world, cameras.K]),
         "start": naming.of(begin.latents),
         "memory": naming.of(packed(begin.memory)),
         "negative": naming.of(request.negative),
-        "vae": naming.of(models.vae),
-        "depth model": naming.of(models.depth),
-        "moving": naming.of(models.moving),
+        "vae": naming.of(steering.vae),
+        "depth model": naming.of(inputs.depth),
+        "moving": naming.of(inputs.moving),
     }
 
 
-def _own(naming: Naming, models: WalkModels, chunk: Chunk) -> dict[str, str]:
-    return {"seed": str(models.sampler.seed), "prompt": naming.of(models.text_of(chunk.start))}
+def _own(naming: Naming, inputs: WalkInputs, chunk: Chunk) -> dict[str, str]:
+    return {"seed": str(inputs.sampler.seed), "prompt": naming.of(inputs.text_of(chunk))}

@@ -194,14 +194,12 @@ def test_two_branches_on_one_model_are_refused(pack, scene, models, extras):
         apply.execute(model=once, **inputs)
 
 
-def test_the_white_clip_is_encoded_once_per_shape(pack, scene, models, extras, monkeypatch):
-    apply, here = pack.node("Mirage_ApplyMemory"), scene("branch", tokens=(4, 7))
-    vae, encoded = extras["branch"]["vae"], []
+def test_a_walk_encodes_the_white_clip_once_for_all_its_chunks(long, walked, extras, monkeypatch):
+    here, vae, encoded = long("branch", frames=25), extras["branch"]["vae"], []
     encode = vae.encode
     monkeypatch.setattr(vae, "encode", lambda pixels: (encoded.append(tuple(pixels.shape)), encode(pixels))[1])
-    for _ in range(3):
-        apply.execute(model=models["wan22_ti2v"], **here.inputs(**{**extras["branch"], **settings("branch")}))
-    assert encoded == [(FRAMES, 4 * 16, 7 * 16, 3)]
+    assert len(walked("branch", here, preceding=0).ui["mirage_walk"][0]["chunks"]) == 3
+    assert encoded == [(FRAMES, *here.size, 3)]
 
 
 def test_references_come_first_clean_and_labelled_0(scene, models, sampled, monkeypatch):

@@ -136,7 +136,7 @@ def test_ltx_has_32_pixels_to_a_token_and_8_frames_to_a_latent(pack, made, refus
     latents, chosen = made(model, here, **short_texts(torch.int64))
     assert chosen == "blend" and latents.shape == (1, 128, 3, 6, 10)
     torch.testing.assert_close(latents[0][:, here.known], here.splat[0][:, here.known], atol=1e-5, rtol=0)
-    message = r"cameras: must number 1 \+ 8 n, one per video frame \(9, 17, \.\.\.\); got 13"
+    message = r"cameras: must be 1 \+ 8 n video frames.* \(9, 17, \.\.\.\); got 13"
     refused(model, here.inputs(cameras=here.cameras[:13], **short_texts(torch.int64)), message)
     message = "width, height: must be multiples of 32.*got 304 x 192. Near them are 288 or 320 and 192"
     refused(model, here.inputs(width=304, **short_texts(torch.int64)), message)
@@ -173,7 +173,7 @@ def test_mochi_has_6_frames_to_a_latent(pack, made, refused):
     assert latents.shape == (1, 12, 3, 6, 10)
     torch.testing.assert_close(latents[0][:, here.known], here.splat[0][:, here.known], atol=1e-5, rtol=0)
     longer = world(pack, 12, temporal=6, frames=33)
-    message = r"cameras: must number 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"
+    message = r"cameras: must be 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"
     refused(model, longer.inputs(**short_texts(torch.bool)), message)
 
 

@@ -81,7 +81,7 @@ def test_a_memory_of_other_latents(pack, refused, channels, others, message):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(width=168), "width, height: must be multiples of 16, the pixels of a token; got 168 x 96"),
+        (dict(width=168), "width, height: must be multiples of 16, the pixels of a token of this memory; got 168 x 96"),
         (dict(height=90), "width, height: must be multiples of 16.*got 160 x 90"),
         (dict(width=0), "width, height: must be multiples"),
         (dict(height=160), r"width, height: must have the shape .* 1\.667 : 1; got 160 x 160, 1\.000 : 1"),
@@ -95,7 +95,7 @@ def test_sizes_and_windows_that_do_not_fit(scene, refused, change, message):
 @pytest.mark.parametrize("count", [2, 4, 8])
 def test_a_number_of_cameras_that_no_video_has(scene, refused, count):
     here = scene("per-token")
-    message = rf"cameras: must number 1 \+ 4 n, one per video frame \({(count - 1) // 4 * 4 + 1}, .*got {count}\."
+    message = rf"cameras: must be 1 \+ 4 n video frames.* \({(count - 1) // 4 * 4 + 1}, .*got {count}\."
     refused("wan22_ti2v", here.inputs(cameras=here.cameras[:count]), message)
 
 

@@ -143,7 +143,7 @@ def test_short_paths_are_walks_of_one_chunk(frames, long, walked):
 
 
 def test_a_path_of_no_whole_latent_frames_is_refused(pack, long, walked):
-    with pytest.raises(pack.core.MirageError, match=r"walk: frames must be 1 \+ 4 n, .*got 18"):
+    with pytest.raises(pack.core.MirageError, match=r"cameras: must be 1 \+ 4 n video frames, .*got 18"):
         walked("blend", long("blend", 18))
 
 

@@ -74,6 +74,7 @@ def test_what_is_read_for_work_on_the_memory_comes_back_to_it(pack, scene, monke
     here = scene("blend")
     monkeypatch.setattr(comfy.model_management, "intermediate_device", lambda: torch.device("meta"))
     reading = pack.module("nodes.host.memory_device")
-    size = tuple(here.splat.shape[3:])
-    assert reading.read(here.memory, here.cameras, size).depth.device.type == "meta"
-    assert reading.read_beside(here.memory, here.cameras, size).depth.device.type == "cpu"
+    (H, W), size = here.size, tuple(here.splat.shape[3:])
+    path = pack.core.LatentPath.of(here.cameras, here.memory.spec, W, H)
+    assert reading.read(here.memory, path).depth.device.type == "meta"
+    assert reading.read_beside(here.memory, path.views, size).depth.device.type == "cpu"

@@ -1,0 +1,130 @@
+"""The mode that fits a request, what does not fit, and what has no effect."""
+
+from comfy.model_patcher import ModelPatcher
+
+from ....mirage_core import MirageError
+from ....mirage_core.errors import check_choice
+from ..formats import of_format, spec_of
+from .branch import Branch, check_branch
+from .compiling import is_compiled
+from .connected import check_guides, holds
+from .models import ModelKind
+from .modes import MODES
+from .request import AUTO, SCORES, Request, Steering
+
+INSIDE_THE_NETWORK = ("branch", "uni3c")  # modes in which a network is left uncompiled, see compiling.py
+UNI3C_CHANNELS = 20  # of the noisy input that a Uni3C patch reads beside the render
+
+
+def choose_mode(request: Request, kind: ModelKind) -> str:
+    """The mode to use.
+
+    Raises:
+        MirageError: the model is none for this memory, or cannot take the mode asked for; the message names those that
+            it can.
+    """
+    kind.check(request.memory.spec)
+    steering = request.steering
+    check_choice("mode", "mode", steering.mode, (AUTO, *MODES))
+    objections = {mode: _objection(mode, steering, kind) for mode in MODES}
+    possible = [mode for mode, objection in objections.items() if objection is None]
+    if steering.mode != AUTO:
+        if objections[steering.mode] is not None:
+            raise MirageError(
+                f"mode {steering.mode}: {objections[steering.mode]}. "
+                f"With this model and what is connected you can choose: {', '.join(possible)}."
+            )
+        chosen = steering.mode
+    elif kind.begins_with_reference:
+        raise MirageError(
+            f"mode auto: must not choose for {kind.name}, whose first latent frame is its reference picture: what the "
+            "memory shows the first camera is lost there, and the video begins with the next one. If this is what you "
+            f"want, choose a mode yourself: {', '.join(possible)}."
+        )
+    else:
+        connected = [
+            mode for mode, value in (("branch", steering.branch), ("uni3c", steering.uni3c)) if value is not None
+        ]
+        chosen = connected[0] if connected else possible[0]  # MODES lists the closest fit first
+        if objections[chosen] is not None:
+            raise MirageError(f"mode auto, {chosen} because one is connected: {objections[chosen]}.")
+    if chosen == "branch":
+        check_branch(request.model, steering.branch)  # says what exactly does not fit
+        _check_latents(request.memory.spec.name, steering.branch)
+    return chosen
+
+
+def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> None:
+    """Raise MirageError unless texts, VAE, score and schedule fit the model and the mode."""
+    steering, spec = request.steering, request.memory.spec
+    texts = [request.positive, request.negative]
+    check_guides(texts)
+    if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
+        raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
+    check_choice("score", "score", steering.score, SCORES)
+    steering.window(request.model)
+    made = spec if steering.vae is None else spec_of(steering.vae)
+    if not made.agrees(spec) or not of_format(made.name, kind.latent_format):
+        raise MirageError(f"vae: must make the latents that the memory holds, {spec}; it makes {made}.")
+    if request.model.model_options.get("context_handler") is not None:
+        raise MirageError("model: context windows cannot be combined with a memory, which is read for the whole path.")
+
+
+def without_effect(steering: Steering, mode: str, model: ModelPatcher) -> list[str]:
+    """What is connected to a node that conditions a model, and has no effect in the mode that was chosen."""
+    if steering.strength == 0:
+        return ["strength: 0 is the plain model. The memory, and what is connected for it, have no effect."]
+    why = f"auto has taken mode {mode}" if steering.mode == AUTO else f"the mode is {mode}"
+    notes = [
+        f"{name}: is connected, but has no effect: {why}. Choose mode {name}, or disconnect it."
+        for name in ("branch", "uni3c")
+        if getattr(steering, name) is not None and mode != name
+    ]
+    encodes = mode in ("vace", "concat") or (mode == "branch" and steering.score == SCORES[0])
+    if steering.vae is not None and not encodes:
+        notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
+    if mode in INSIDE_THE_NETWORK and is_compiled(model):
+        notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
+    return notes
+
+
+def _check_latents(name: str, branch: Branch) -> None:
+    if branch.latents and name and name != branch.latents:
+        raise MirageError(
+            f"memory: must hold {branch.latents} latents, which {branch.name} was trained on; it holds {name}. "
+            "Lift latents of the VAE that belongs to the branch."
+        )
+
+
+def _objection(mode: str, steering: Steering, kind: ModelKind) -> str | None:
+    """Why this model, with what is connected, cannot take the mode; None if it can."""
+    if mode == "branch":
+        if steering.branch is None:
+            return "needs a branch; connect Load Mirage Branch"
+    elif mode == "vace":
+        if not kind.vace_channels:
+            return f"needs a Wan VACE model; this is {kind.name}"
+    elif mode == "concat":
+        if not kind.inpaints:
+            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels to fill"
+    elif mode == "per-token":
+        if not kind.per_frame or kind.inpaints:
+            return f"needs a model that takes timesteps per token, such as Wan2.2-TI2V-5B; this is {kind.name}"
+    elif mode == "uni3c":
+        return _uni3c_objection(steering.uni3c, kind)
+    return None
+
+
+def _uni3c_objection(patch: ModelPatcher | None, kind: ModelKind) -> str | None:
+    if patch is None:
+        return "needs a Uni3C patch; connect Load Model Patch to uni3c"
+    if type(patch.model).__name__ != "WanUni3CControlnet":
+        return f"needs a Uni3C patch; got {type(patch.model).__name__}"
+    channels = patch.model.controlnet_patch_embedding.in_channels - UNI3C_CHANNELS
+    width = patch.model.controlnet_blocks[0].norm1.linear.in_features
+    if (channels, width) != (kind.channels, kind.wan_width):
+        return (
+            f"this Uni3C patch is for a Wan model of width {width} with {channels} latent channels; "
+            f"this is {kind.name} of width {kind.wan_width} with {kind.channels}"
+        )
+    return None
