@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..mirage_core import Cameras, LatentSpec, PointBlock
 
 GeometrySocket = io.Custom("MIRAGE_GEOMETRY")  # mirage_core.Geometry
-CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per pixel frame
+CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per video frame
 PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
 MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
 PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walking.Prompt

@@ -8,12 +8,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..mirage_core import MirageError
-from ..mirage_core.alignment import FITS
-from ..mirage_core.chunks import CHUNK_FRAMES, plan_chunks
-from ..mirage_core.memory import POLICIES
-from ..mirage_core.retrieval import MAX_REFERENCES
-from ..mirage_core.update import UNALIGNED, UpdateSettings
-from ..mirage_core.walk import PRECEDING, WalkSettings, WalkState, walk
+from ..mirage_core.chunks import plan_chunks
+from ..mirage_core.update import UpdateSettings
+from ..mirage_core.walk import WalkSettings, WalkState, walk
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
 from .host.decoding import decoded
 from .host.latents import as_latent, latent_frames
@@ -27,16 +24,9 @@ from .host.walk.models import Prompt, WalkInputs, WalkModels
 from .host.walk.progress import WalkProgress
 from .host.walk.saved import SavedWalk
 from .pictures.walk import walk_picture
-from .sampler import (
-    branch_socket,
-    keep_exact_input,
-    request_of,
-    sampler_inputs,
-    scene_inputs,
-    steering_inputs,
-    uni3c_socket,
-)
+from .steering import request_of
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
+from .walk_inputs import walk_inputs
 
 log = logging.getLogger(__name__)
 
@@ -82,24 +72,7 @@ class SceneWalk(io.ComfyNode):
             "brought to the depth of the memory and written to it, so that the walk finds again what it has invented. "
             "Finished chunks are saved; a walk that was interrupted goes on where it stopped.",
             search_aliases=["world model", "long video", "camera walk", "loop", "mirage"],
-            inputs=[
-                *scene_inputs(),
-                io.Vae.Input("vae", tooltip="The model's VAE."),
-                *sampler_inputs(),
-                *steering_inputs(),
-                *_walk_inputs(),
-                branch_socket(),
-                uni3c_socket(),
-                io.Latent.Input(
-                    "start", optional=True, tooltip="The encoded start picture: the first latent frame of the walk."
-                ),
-                io.Image.Input(
-                    "start_picture",
-                    optional=True,
-                    tooltip="The start picture itself, of the size of the video, instead.",
-                ),
-                keep_exact_input(),
-            ],
+            inputs=walk_inputs(),
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The whole walk."),
                 io.Image.Output(display_name="frames", tooltip="The whole walk, decoded."),
@@ -141,72 +114,6 @@ class SceneWalk(io.ComfyNode):
             output = _output(state, inputs, [*where, f"expected: {expected}"])
         output.ui |= show("", where)  # instead of the last stage
         return output
-
-
-def _walk_inputs() -> list[io.Input]:
-    return [
-        io.Int.Input(
-            "chunk_frames",
-            default=CHUNK_FRAMES,
-            min=5,
-            max=1025,
-            tooltip="Video frames made at once: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi. 33 as published; "
-            "what the model was made for, at most.",
-        ),
-        io.Combo.Input(
-            "depth_fit",
-            options=[*FITS, UNALIGNED],
-            tooltip="How estimated depth is brought to the memory's. scale: MoGe. scale and shift: Depth Anything. "
-            "none: as it is.",
-        ),
-        io.Combo.Input("policy", options=list(POLICIES), tooltip="As in Latent Memory Cache."),
-        io.Float.Input(
-            "budget", default=0.0, min=0.0, max=65536.0, step=1.0, tooltip="MiB that the memory stays below, 0 = any."
-        ),
-        io.String.Input(
-            "save_as",
-            default="mirage/walk",
-            tooltip="Folder below the output folder for finished chunks; another one inside for every other setting. "
-            "Run again to go on. Empty: nothing is saved.",
-        ),
-        io.String.Input(
-            "keep_from",
-            default="",
-            advanced=True,
-            tooltip="To make a walk again from some chunk on: the folder of its chunks, as the report names it.",
-        ),
-        io.Int.Input(
-            "keep_chunks",
-            default=0,
-            min=0,
-            max=100_000,
-            advanced=True,
-            tooltip="How many chunks of keep_from stay; the rest is made anew with this seed and text.",
-        ),
-        io.Int.Input(
-            "preceding",
-            default=PRECEDING,
-            min=0,
-            max=8,
-            advanced=True,
-            tooltip="Mode branch: latent frames before a chunk that the model is given as context.",
-        ),
-        io.Int.Input(
-            "references",
-            default=MAX_REFERENCES,
-            min=0,
-            max=16,
-            advanced=True,
-            tooltip="Mode branch: past latent frames, at most, that it is given because they saw the same place.",
-        ),
-        io.Custom("MOGE_MODEL").Input("moge_model", optional=True, tooltip="Depth of what was made, from MoGe."),
-        io.Custom("DA3_MODEL").Input("da3_model", optional=True, tooltip="Depth from Depth Anything 3 instead."),
-        io.Model.Input("sam3_model", optional=True, tooltip="SAM3: keeps what sam3_text names out of the memory."),
-        io.Conditioning.Input(
-            "sam3_text", optional=True, tooltip="What moves, encoded by SAM3's own text encoder: person, car, dog."
-        ),
-        PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts: other texts from some frame on."),
-    ]
 
 
 def _walk_settings(

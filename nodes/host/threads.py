@@ -33,7 +33,7 @@ def worthwhile(model: ModelPatcher, size: tuple[int, int, int]) -> int:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads for now. The host runs one prompt at a time, so nobody else's work is slowed."""
+    """Let torch use so many threads for now. ComfyUI runs one prompt at a time, so nobody else's work is slowed."""
     before = torch.get_num_threads()
     if count == before:
         yield

@@ -1,4 +1,4 @@
-"""The trained branch: VACE-style blocks beside a Wan model, attached as a patch of the host's model patcher.
+"""The trained branch: VACE-style blocks beside a Wan model, attached as a patch of ComfyUI's model patcher.
 
 Source: arXiv 2606.09828 and its released code. The sequence is [reference | target | preceding] along time; the branch
 sees [target | preceding]. Branch block n reads its own stream and adds to the DiT after block ``n * ceil(L / blocks)``.
@@ -130,7 +130,7 @@ def attach_branch(
 class _Stream:
     """What accompanies one forward pass of the DiT."""
 
-    positions: Tensor | None  # (1, L, 1, d / 2, 2, 2) rotary positions of the whole sequence, None = the host's own
+    positions: Tensor | None  # (1, L, 1, d / 2, 2, 2) rotary positions of the whole sequence, None = ComfyUI's own
     reference_share: float  # of the sequence
     context: Tensor | None  # (B, channels, T + P, h, w); None = the branch rests
     seen: Tensor | None = None  # (B, l, dim) patch-embedded [target | preceding], before the first block
@@ -157,7 +157,7 @@ class _Inputs:
         context: Tensor,
         clip_fea: Tensor | None = None,
         time_dim_concat: Tensor | None = None,
-        transformer_options: dict = {},  # noqa: B006 - the host's own signature; it is not changed
+        transformer_options: dict = {},  # noqa: B006 - ComfyUI's own signature; it is not changed
         **kwargs,
     ) -> Tensor:
         T, R, P = x.shape[2], self.reference.shape[2], self.preceding.shape[2]
@@ -193,7 +193,7 @@ class _Inputs:
         return flow[:, :, R : R + T]
 
     def to(self, device_or_dtype: torch.device | torch.dtype) -> "_Inputs":
-        """The host moves wrappers and patches to where it computes; dtypes are met per call."""
+        """ComfyUI moves wrappers and patches to where it computes; dtypes are met per call."""
         if isinstance(device_or_dtype, torch.device):
             self.context = self.context.to(device_or_dtype)
             self.reference = self.reference.to(device_or_dtype)
@@ -267,7 +267,7 @@ class _BlockPatch:
         return self
 
     def models(self) -> list[ModelPatcher]:
-        """What the host loads together with the model."""
+        """What ComfyUI loads together with the model."""
         return [self.inputs.branch.patcher, *(self.previous.models() if hasattr(self.previous, "models") else ())]
 
 

@@ -1,4 +1,4 @@
-"""Branch checkpoints: from a file to a network that the host loads, casts and offloads."""
+"""Branch checkpoints: from a file to a network that ComfyUI loads, casts and offloads."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ....mirage_core.errors import damage_refused, describe
 PREFIXES = ("module.", "model.", "pipe.vace.", "vace.")  # what trainers put in front of the keys, in any combination
 TABLES = ("state_dict", "generator", "vace")  # files that keep the weights in a table of their own
 LATENTS = "mirage_latents"  # in a file's metadata
-HEAD_DIM = 128  # of every Wan model; a file may say otherwise in its "config", as the host's own model files do
+HEAD_DIM = 128  # of every Wan model; a file may say otherwise in its "config", as ComfyUI's own model files do
 
 
 class BranchNetwork(nn.Module):
@@ -28,7 +28,7 @@ class BranchNetwork(nn.Module):
 
     Args:
         shapes: of the file's tensors.
-        settings: what the host's blocks are made with: operations (layer classes), device, dtype.
+        settings: what ComfyUI's blocks are made with: operations (layer classes), device, dtype.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], blocks: int, heads: int, settings: dict):
@@ -54,7 +54,7 @@ class BranchNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Branch:
-    """A loaded branch and the patcher through which the host loads, casts and offloads it.
+    """A loaded branch and the patcher through which ComfyUI loads, casts and offloads it.
 
     Attributes:
         channels: of its context: scene and score together.
@@ -81,7 +81,7 @@ def load_branch(path: str | Path) -> Branch:
     """Load a branch checkpoint: keys ``vace_blocks.N.*`` and ``vace_patch_embedding.*``.
 
     Number of blocks, width and context channels are read from the file. Heads have 128 channels each, unless the file's
-    metadata says otherwise (``{"config": {"transformer": {"num_heads": ...}}}``, as in the host's own model files);
+    metadata says otherwise (``{"config": {"transformer": {"num_heads": ...}}}``, as in ComfyUI's own model files);
     ``LATENTS`` in the metadata names the latents that it was trained on.
 
     Raises:

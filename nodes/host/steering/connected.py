@@ -65,7 +65,7 @@ def with_references(
 def _references(control: Tensor, kind: ModelKind) -> int:
     """How many reference pictures stand before the video in a VACE control ``(B, 2 C, R + T, h, w)``.
 
-    Of a reference the host's nodes leave the second half, what is to be made, at the format's mean.
+    Of a reference ComfyUI's nodes leave the second half, what is to be made, at the format's mean.
     """
     reactive = control[:, kind.channels : 2 * kind.channels]
     mean = torch.isclose(reactive, kind.empty(reactive)).all(dim=1).flatten(2).all(dim=2).all(dim=0)  # bool (R + T,)
@@ -162,5 +162,5 @@ def told_the_start(text: list, start: Tensor, kept: Tensor) -> list:
 
 
 def as_batch(value: Tensor, batch: int) -> Tensor:
-    """``value`` for ``batch`` videos, as the host would repeat it."""
+    """``value`` for ``batch`` videos, as ComfyUI would repeat it."""
     return comfy.utils.repeat_to_batch_size(value, batch)

@@ -32,7 +32,7 @@ class ModelKind:
     """One host model.
 
     Attributes:
-        name: of the host's class for it.
+        name: of ComfyUI's class for it.
         latent_format: its latents: channels, strides, normalisation.
         per_frame: it takes a timestep per latent frame, and keeps what a noise mask keeps clean (Wan 2.2 TI2V).
         inpaints: it takes 4 mask and C picture channels beside its C noisy ones (image-to-video, Fun-InP).

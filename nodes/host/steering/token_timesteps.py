@@ -65,7 +65,7 @@ class _Schedule:
         self.previous = previous
 
     def at_step(self, sigma: Tensor, denoise_mask: Tensor, extra_options: dict) -> Tensor:
-        """The host's denoise mask function."""
+        """ComfyUI's denoise mask function."""
         if self.previous is not None:
             denoise_mask = self.previous(sigma, denoise_mask, extra_options=extra_options)
         return self.at(float(sigma.max()), denoise_mask)

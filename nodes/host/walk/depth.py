@@ -1,4 +1,4 @@
-"""Depth of new frames from the host's geometry models."""
+"""Depth of new frames from ComfyUI's geometry models."""
 
 import math
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-import nodes as host_nodes  # the host's own module of that name
+import nodes as host_nodes  # ComfyUI's own module of that name
 
 from ....mirage_core import Cameras, MirageError, Readout
 from ....mirage_core.alignment import completed
 from ....mirage_core.update import Estimate
 from ..geometry_packets import SKY_PROBABILITY
 
-MOGE_DETAIL = 9  # the host's default, of 0 .. 9
-DA3_RESOLUTION = 504  # the host's default, pixels
+MOGE_DETAIL = 9  # ComfyUI's default, of 0 .. 9
+DA3_RESOLUTION = 504  # ComfyUI's default, pixels
 BATCH = 4  # frames at once
 
 
 @dataclass(frozen=True)
 class DepthModel:
-    """A MOGE_MODEL or a DA3_MODEL of the host's loaders, or neither."""
+    """A MOGE_MODEL or a DA3_MODEL of ComfyUI's loaders, or neither."""
 
     moge: object | None = None
     depth_anything: object | None = None
@@ -66,11 +66,11 @@ class DepthModel:
 
 @dataclass(frozen=True)
 class MovingThings:
-    """What does not stay where it is: found by the host's SAM3 model by text, and kept out of the memory."""
+    """What does not stay where it is: found by ComfyUI's SAM3 model by text, and kept out of the memory."""
 
     model: object
     text: list  # CONDITIONING of the SAM3 text encoder, such as "person, car, dog"
-    threshold: float = 0.5  # the host's default
+    threshold: float = 0.5  # ComfyUI's default
 
     def mask(self, images: Tensor) -> Tensor:
         """bool ``(T, H, W)`` of frames ``(T, H, W, 3)``, 0..1."""

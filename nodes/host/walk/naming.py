@@ -1,8 +1,8 @@
 """Names for content: the same text wherever and whenever the same content is met, and another one for other content.
 
-What a walk is made with reaches it as Python objects, which are others after every start of the host. Named are plain
-values, tensors and containers; models of the host, by their weights and all that is patched on them; objects and
-functions of the host, of torch and of this pack, by where their code stands and by what they hold. What other code does
+What a walk is made with reaches it as Python objects, which are others after every start of ComfyUI. Named are plain
+values, tensors and containers; models of ComfyUI, by their weights and all that is patched on them; objects and
+functions of ComfyUI, of torch and of this pack, by where their code stands and by what they hold. What other code does
 cannot be told from what it holds, as it may read anything: such a thing is put down as unknown.
 """
 
@@ -29,9 +29,9 @@ DIGITS = 12  # of a name: 48 bits
 HOST = Path(folder_paths.__file__).resolve().parent
 PACK = Path(__file__).resolve().parents[3]
 LIBRARIES = ("builtins", "collections", "enum", "functools", "math", "operator", "typing", "torch", "numpy")
-LIBRARIES += ("comfy_kitchen",)  # the host's quantised tensors
+LIBRARIES += ("comfy_kitchen",)  # ComfyUI's quantised tensors
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.Size, torch.layout)
-CAST = "_comfy_model_dtype"  # behind a weight's name: the attribute of its module that the host keeps a dtype in
+CAST = "_comfy_model_dtype"  # behind a weight's name: the attribute of its module that ComfyUI keeps a dtype in
 PARTS_OF_A_MODULE = ("_parameters", "_buffers", "_modules")
 
 # Of a weight with more values than MOST, RUNS runs of RUN values are read, evenly spread. Other training, another merge
@@ -66,7 +66,7 @@ class Naming:
         return self._names[key]
 
     def model(self, patcher: ModelPatcher) -> dict[str, str]:
-        """Names of what a model of the host is made of, by what a user calls it."""
+        """Names of what a model of ComfyUI is made of, by what a user calls it."""
         self._own |= _own_modules(patcher)
         model, parts = patcher.model, ("model_type", "latent_format", "manual_cast_dtype")
         config = getattr(model, "model_config", None)
@@ -126,7 +126,7 @@ class Naming:
         if hasattr(value, "__tensor_flatten__"):  # quantised: some plain tensors
             inner, about = value.__tensor_flatten__()
             return _digest("quantised", *(self.of(getattr(value, name)) for name in inner), self.of(about))
-        if value.is_meta:  # the host fills what its file lacks with zeros
+        if value.is_meta:  # ComfyUI fills what its file lacks with zeros
             value = torch.zeros_like(value, device="cpu")
         values = value.as_subclass(Tensor).detach().reshape(-1).contiguous()
         data = values.view(torch.uint8)  # few devices can index every dtype
@@ -201,7 +201,7 @@ def _known(cls: type) -> bool:
 
 
 def _place(module: str | None, name: str) -> str | None:
-    """Where code stands, whatever folder the host is in; None = neither in the host, nor in torch, nor in this pack."""
+    """Where code stands, whatever folder ComfyUI is in; None = neither in ComfyUI, nor in torch, nor in this pack."""
     module = str(module)
     if module.partition(".")[0] in LIBRARIES:
         return f"{module}:{name}"
@@ -246,7 +246,7 @@ def _plain_weights(patcher: ModelPatcher) -> dict[str, Tensor]:
 
 
 def _dtypes(module: nn.Module, prefix: str) -> dict[str, torch.dtype]:
-    """What the host's loader casts weights to, and may have done already."""
+    """What ComfyUI's loader casts weights to, and may have done already."""
     return {
         f"{prefix}{path}{'.' * bool(path)}{name.removesuffix(CAST)}": dtype
         for path, one in module.named_modules()

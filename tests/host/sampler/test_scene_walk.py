@@ -197,3 +197,11 @@ def test_a_world_of_other_latents_is_refused_before_anything_is_made(pack, walke
     here = world(pack, 16)
     with pytest.raises(pack.core.MirageError, match="memory: must hold the latents of this model"):
         walked("per-token", here)
+
+
+def test_what_a_first_walk_does_without_is_an_advanced_input(pack):
+    inputs = pack.node("Mirage_SceneWalk").define_schema().inputs
+    asked = [one.id for one in inputs if hasattr(one, "default") or one.id == "mode"]  # widgets, not sockets
+    shown = [one.id for one in inputs if one.id in asked and not one.advanced]
+    assert shown == ["width", "height", "seed", "steps", "cfg", "sampler_name", "mode", "save_as"]
+    assert len(asked) == 20 and [one.id for one in inputs if one.advanced and one.id not in asked] == []
