@@ -4,8 +4,8 @@ from comfy_api.latest import io
 
 from .host.lora import load_lora
 from .host.model_files import check_model_file, check_small_model, model_path, offered_models, small_models
-from .host.small_models import load_small_model
 from .host.steering.branch import load_branch
+from .host.steering.small_models import load_small_model
 from .types import SAMPLE, BranchSocket
 
 BRANCHES, LORAS = "model_patches", "loras"  # the host's model folders

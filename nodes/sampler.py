@@ -6,9 +6,9 @@ from comfy_api.latest import io
 
 from .host.latents import as_latent, latent_of
 from .host.notes import show
-from .host.sampling import SamplerSettings, sample
 from .host.steering.choice import without_effect
 from .host.steering.conditioning import condition
+from .host.steering.sampling import SamplerSettings, sample
 from .host.steering.scene import Conditioned
 from .steering import keep_exact_input, request_of, sampler_inputs, scene_inputs, steering_inputs, steering_sockets
 from .types import SAMPLE

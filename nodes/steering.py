@@ -5,8 +5,8 @@ from dataclasses import fields
 from comfy_api.latest import io
 
 from ..mirage_core import Cameras, LatentMemory, LatentPath
-from .host.sampling import MAX_SEED, SAMPLERS, SCHEDULERS
 from .host.steering.request import AUTO, SCORES, Request, Steering
+from .host.steering.sampling import MAX_SEED, SAMPLERS, SCHEDULERS
 from .types import BranchSocket, CamerasSocket, MemorySocket, video_size
 
 MODE_HELP = (

@@ -16,8 +16,8 @@ from .host.decoding import decoded
 from .host.latents import as_latent, latent_frames
 from .host.memory_device import read_beside
 from .host.notes import show
-from .host.sampling import SamplerSettings
 from .host.steering.request import Request
+from .host.steering.sampling import SamplerSettings
 from .host.threads import threads, worthwhile
 from .host.walk.depth import DepthModel, MovingThings
 from .host.walk.models import Prompt, WalkInputs, WalkModels

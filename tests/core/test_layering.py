@@ -48,6 +48,54 @@ def test_only_the_host_folder_of_the_nodes_touches_comfyui(file):
             assert node.level == 1 or inside == "mirage_core", f"{file}:{node.lineno} imports {node.module}"
 
 
+ROOMS = {  # of nodes/, and what each may import beside mirage_core
+    "nodes": {"nodes", "host/walk", "host/steering", "host", "pictures"},
+    "host/walk": {"host/walk", "host/steering", "host"},
+    "host/steering": {"host/steering", "host"},
+    "host": {"host"},
+    "pictures": {"pictures"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_of_the_nodes_import_downwards(room):
+    folder = ROOT / "nodes" / ("" if room == "nodes" else room)
+    for file in folder.glob("*.py"):
+        for line, name in imports(file):
+            if name.parts[0] == "nodes":
+                inside = "/".join(name.parts[1:-1]) or "nodes"
+                assert inside in ROOMS[room], f"{file}:{line} imports {name}"
+
+
+def imports(file):
+    """Line and place, relative to the pack, of every module of ours that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = file.relative_to(ROOT).parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            names = [base] if node.module and not (ROOT / base).is_dir() else [base / one.name for one in node.names]
+            yield from ((node.lineno, name) for name in names if name.parts)
+
+
+def drawn_rows():
+    """The modules of mirage_core in the README's drawing, from the top row down."""
+    drawing = README[README.index("                   mirage_core/ ") :]
+    lines = drawing[: drawing.index("```")].splitlines()[1:]
+    return [row for row in ([name.rstrip("/") for name in line[:NAMES].split()] for line in lines) if row]
+
+
+NAMES, README = 41, (ROOT / "README.md").read_text()  # columns of the drawing that hold names
+
+
+def test_the_drawing_in_the_readme_is_the_import_graph():
+    rows = {name: number for number, row in enumerate(drawn_rows()) for name in row}
+    assert sorted(rows) == sorted(path.stem for path in CORE.iterdir() if path.name[0] not in "_.")
+    for file in CORE.rglob("*.py"):
+        ours = file.relative_to(CORE).parts[0].removesuffix(".py")
+        for line, name in imports(file) if ours != "__init__" else ():
+            theirs = (*name.parts[1:], "")[0]
+            assert theirs == ours or rows[theirs] > rows[ours], f"{file}:{line} imports {theirs}, which is drawn above"
+
+
 def test_importing_the_core_prints_nothing_and_needs_no_host():
     code = "import sys, mirage_core; print(sorted({'comfy', 'comfy_api', 'nodes', 'triton'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

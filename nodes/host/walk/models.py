@@ -12,11 +12,11 @@ from ....mirage_core.chunks import Chunk
 from ....mirage_core.update import Estimate
 from ....mirage_core.walk import ChunkRequest
 from ..decoding import decoded
-from ..sampling import MAX_SEED, SamplerSettings, sample
 from ..steering.choice import choose_mode, without_effect
 from ..steering.conditioning import condition
 from ..steering.models import ModelKind
 from ..steering.request import AUTO, Request
+from ..steering.sampling import MAX_SEED, SamplerSettings, sample
 from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
 

@@ -9,8 +9,8 @@ import comfy.utils
 import latent_preview
 from torch import Tensor
 
-from ...mirage_core import MirageError
-from .steering.scene import Conditioned
+from ....mirage_core import MirageError
+from .scene import Conditioned
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS

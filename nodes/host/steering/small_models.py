@@ -3,9 +3,9 @@
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
 
-from .codec_vae import PatchCodecVAE, load_codec_vae
-from .model_files import small_model_paths
-from .steering.branch import Branch, load_branch
+from ..codec_vae import PatchCodecVAE, load_codec_vae
+from ..model_files import small_model_paths
+from .branch import Branch, load_branch
 
 
 def load_small_model(name: str) -> tuple[ModelPatcher, Branch, PatchCodecVAE]:
