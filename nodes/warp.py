@@ -3,9 +3,10 @@
 from comfy_api.latest import io
 
 from ..mirage_core import Cameras, LatentMemory, LatentPath
-from .host.latents import depth_image, latent_of
+from .host.latents import latent_of
 from .host.memory_device import read
 from .host.notes import of_path, show
+from .pictures.depth import depth_image
 from .types import READ, CamerasSocket, MemorySocket, video_size
 
 

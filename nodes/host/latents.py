@@ -1,6 +1,5 @@
 """ComfyUI's LATENT, MASK and IMAGE as the core's tensors, and back."""
 
-import torch
 from einops import rearrange
 from torch import Tensor
 
@@ -77,12 +76,3 @@ def latent_of(readout: Readout, video: bool) -> dict:
         "samples": rearrange(readout.latents, "t c h w -> 1 c t h w").contiguous(),
         "noise_mask": unknown[None, None],
     }
-
-
-def depth_image(depth: Tensor) -> Tensor:
-    """Depth ``(T, h, w)`` as an IMAGE ``(T, h, w, 3)``: near is bright, unknown is black."""
-    known = depth > 0
-    nearness = torch.where(known, 1.0 / depth.clamp(min=1e-6), 0.0)
-    if bool(known.any()):
-        nearness = nearness / nearness.max()
-    return nearness.unsqueeze(-1).expand(-1, -1, -1, 3)

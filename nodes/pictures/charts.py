@@ -2,27 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
-from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
+from PIL import Image, ImageDraw
 
-WIDTH, MARGIN, GAP = 1080, 32, 40
-TITLE, CHART, NUMBERS = 30, 150, 22  # heights: the title, the bars with their values, what stands below them
+from .palette import DIM, MARGIN, SMALL_SIZE, TEXT, TITLE, TRACK, WIDTH, blank, font
+
+GAP = 40
+CHART, NUMBERS = 150, 22  # heights: the bars with their values, what stands below them
 PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) // 3
-BACKGROUND, TEXT, DIM, TRACK = "#14161a", "#e6e8eb", "#8b929c", "#2b3037"
-TEAL, BLUE, YELLOW, VIOLET = "#3fb8a5", "#6c8cff", "#d9a441", "#b07ce8"
 
 
 def three_charts() -> tuple[Image.Image, ImageDraw.ImageDraw]:
     """An empty picture with room for three charts and a legend below them."""
-    picture = Image.new("RGB", (WIDTH, 2 * MARGIN + TITLE + CHART + NUMBERS + TITLE), BACKGROUND)
-    return picture, ImageDraw.Draw(picture)
-
-
-def as_image(picture: Image.Image) -> Tensor:
-    """IMAGE ``(1, H, W, 3)``."""
-    return torch.from_numpy(np.array(picture, dtype=np.float32) / 255.0).unsqueeze(0)
+    return blank(WIDTH, 2 * MARGIN + TITLE + CHART + NUMBERS + TITLE)
 
 
 def chart(
@@ -35,9 +26,8 @@ def chart(
     most: float | None = None,
 ) -> None:
     """Stacked bars, each a list of (value, colour) from the bottom up; the highest, or ``most``, fills the chart."""
-    small, font = ImageFont.load_default(12), ImageFont.load_default(15)
-    left, top = MARGIN + column * (PANEL + GAP), MARGIN
-    draw.text((left, top), title, fill=TEXT, font=font)
+    small, left, top = font(SMALL_SIZE), MARGIN + column * (PANEL + GAP), MARGIN
+    draw.text((left, top), title, fill=TEXT, font=font())
     base, high = top + TITLE + CHART, top + TITLE + 20
     most = most or max(sum(value for value, _ in bar) for bar in bars) or 1.0
     step = min(PANEL / len(bars), 64.0)
@@ -57,7 +47,7 @@ def chart(
 
 
 def legend(draw: ImageDraw.ImageDraw, column: int, colours: dict[str, str]) -> None:
-    small = ImageFont.load_default(12)
+    small = font(SMALL_SIZE)
     left, top = MARGIN + column * (PANEL + GAP), MARGIN + TITLE + CHART + NUMBERS + 6
     for name, colour in colours.items():
         draw.rectangle((left, top + 3, left + 9, top + 12), fill=colour)

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from ...mirage_core import LatentMemory
-from .charts import BLUE, TEAL, VIOLET, as_image, chart, short, three_charts
+from .charts import chart, short, three_charts
+from .palette import BLUE, TEAL, VIOLET
+from .pixels import as_image
 
 MOST_BARS = 12
 TENTHS = 10

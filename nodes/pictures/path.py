@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
 
 from ...mirage_core import LatentMemory
 from ...mirage_core.coverage import Coverage
+from .palette import CORAL, DIM, GROUND, MARGIN, SMALL_SIZE, TEAL, TEXT, TITLE, TRACK, WIDTH, YELLOW, blank, font
+from .pixels import as_bytes, as_image
 
-WIDTH, MARGIN, GAP, TITLE, STRIP, MAP = 1080, 32, 32, 30, 110, 420
-BACKGROUND, TEXT, DIM, TRACK = "#14161a", "#e6e8eb", "#8b929c", "#2b3037"
-KNOWN, CAREFUL, PATH = "#3fb8a5", "#e0795a", "#f4d35e"
+GAP, STRIP, MAP = 32, 110, 420
+KNOWN, CAREFUL, PATH = TEAL, CORAL, YELLOW
 MOST_POINTS = 40_000  # drawn, evenly thinned
 DOTS = ((5, 1_500), (4, 6_000), (3, 15_000), (2, 2 * MOST_POINTS))  # pixels a point is wide, up to so many points
 FRUSTUMS = 12  # drawn along the path
@@ -27,26 +27,25 @@ def path_picture(memory: LatentMemory, covered: Coverage, colours: Tensor) -> Te
         colours: ``(N, 3)`` 0..1 of all points of the memory.
     """
     height = 2 * MARGIN + TITLE + STRIP + GAP + TITLE + MAP + TITLE
-    picture = Image.new("RGB", (WIDTH, height), BACKGROUND)
-    draw = ImageDraw.Draw(picture)
+    picture, draw = blank(WIDTH, height)
     _strip(draw, covered)
     every = max(1, memory.num_points // MOST_POINTS)
     xyz = memory.points.xyz[::every].cpu().numpy()
-    rgb = (colours[::every].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    rgb = as_bytes(colours[::every]).numpy()
     size = (WIDTH - 2 * MARGIN - GAP) // 2
     for column, (title, right, down, sign) in enumerate(VIEWS):
         left, top = MARGIN + column * (size + GAP), MARGIN + TITLE + STRIP + GAP
-        draw.text((left, top), title, fill=TEXT, font=ImageFont.load_default(15))
+        draw.text((left, top), title, fill=TEXT, font=font())
         _map(picture, covered, xyz, rgb, (right, down, sign), (left, top + TITLE, left + size, top + TITLE + MAP))
     legend = "yellow: the path, a triangle per view; its start is the dot. Red: inside of things, or hardly known"
-    draw.text((MARGIN, height - MARGIN - 14), legend, fill=DIM, font=ImageFont.load_default(12))
-    return torch.from_numpy(np.array(picture, dtype=np.float32) / 255.0).unsqueeze(0)
+    draw.text((MARGIN, height - MARGIN - 14), legend, fill=DIM, font=font(SMALL_SIZE))
+    return as_image(picture)
 
 
 def _strip(draw: ImageDraw.ImageDraw, covered: Coverage) -> None:
     """A bar per latent frame: the share that the memory knows."""
-    small, count = ImageFont.load_default(12), len(covered.known)
-    draw.text((MARGIN, MARGIN), "known along the path", fill=TEXT, font=ImageFont.load_default(15))
+    small, count = font(SMALL_SIZE), len(covered.known)
+    draw.text((MARGIN, MARGIN), "known along the path", fill=TEXT, font=font())
     top, base = MARGIN + TITLE, MARGIN + TITLE + STRIP - 18
     step = (WIDTH - 2 * MARGIN) / count
     careful = set(covered.entering) | set(covered.leaving)
@@ -86,7 +85,7 @@ def _map(
         return (flat(values) - (low + high) / 2) * scale + middle
 
     canvas = np.array(picture)
-    canvas[top:bottom, left:right] = (0x1C, 0x1F, 0x25)
+    canvas[top:bottom, left:right] = ImageColor.getrgb(GROUND)
     dot = next(edge for edge, most in DOTS if len(xyz) <= most)
     at = np.floor(place(xyz)).astype(int)
     inside = (at >= (left, top)).all(axis=1) & (at < (right - dot, bottom - dot)).all(axis=1)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ...mirage_core.walk import ChunkReport
-from .charts import BLUE, TEAL, VIOLET, YELLOW, as_image, chart, legend, short, three_charts
+from .charts import chart, legend, short, three_charts
+from .palette import AMBER, BLUE, TEAL, VIOLET
+from .pixels import as_image
 
-STAGES = {"read": BLUE, "denoise": TEAL, "estimate": YELLOW, "update": VIOLET}
+STAGES = {"read": BLUE, "denoise": TEAL, "estimate": AMBER, "update": VIOLET}
 
 
 def walk_picture(reports: Sequence[ChunkReport]) -> Tensor:

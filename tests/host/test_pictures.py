@@ -1,0 +1,34 @@
+"""Pictures for people: what they are made of. Those of whole walks are looked at in the nodes' own tests."""
+
+import pytest
+import torch
+from remembered import Pack
+
+
+@pytest.fixture
+def pixels(comfy):
+    return Pack(comfy).module("nodes.pictures.pixels")
+
+
+def test_bytes_become_colours_and_the_same_bytes_again(pixels):
+    every = torch.arange(256, dtype=torch.uint8).view(16, 16, 1).expand(16, 16, 3)
+    colours = pixels.as_image(pixels.as_picture(every / 255.0))
+    assert colours.shape == (1, 16, 16, 3) and colours.dtype == torch.float32
+    assert float(colours.min()) == 0.0 and float(colours.max()) == 1.0
+    assert torch.equal(pixels.as_bytes(colours[0]), every)
+
+
+def test_colours_beyond_black_and_white_are_cut_not_wrapped(pixels):
+    assert pixels.as_bytes(torch.tensor([-0.5, 0.999, 1.5])).tolist() == [0, 255, 255]
+
+
+def test_of_a_depth_the_nearest_is_white_and_the_unknown_black(comfy):
+    depth = torch.tensor([[[2.0, 4.0, 0.0]]])  # (1, 1, 3)
+    image = Pack(comfy).module("nodes.pictures.depth").depth_image(depth)
+    assert image.shape == (1, 1, 3, 3)
+    assert image[0, 0].tolist() == [[1.0] * 3, [0.5] * 3, [0.0] * 3]
+
+
+def test_a_depth_that_is_nowhere_known_is_black(comfy):
+    image = Pack(comfy).module("nodes.pictures.depth").depth_image(torch.zeros(2, 3, 4))
+    assert image.shape == (2, 3, 4, 3) and not image.any()
