@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..mirage_core import Cameras, Geometry
 from .host.geometry_packets import from_depth_anything, from_depth_picture, from_moge
+from .pictures.pixels import as_image
 from .types import SCENE, CamerasSocket, GeometrySocket
 
 ASSETS = Path(__file__).parent / "assets"
@@ -62,20 +63,20 @@ def _recorded(chosen: int) -> tuple[Tensor, Geometry]:
     H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
     top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
     geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)
-    return image[None, top : top + H, left : left + W], geometry
+    return image[:, top : top + H, left : left + W], geometry
 
 
 def _drawn() -> tuple[Tensor, Geometry]:
     folder = ASSETS / "drawn_room"
     (frame,) = json.loads((folder / "scene.json").read_text())["frames"]
     image, depth = _pictures(folder, frame)
-    return image.unsqueeze(0), Geometry(depth.unsqueeze(0), Cameras(torch.eye(4)[None], torch.tensor([frame["K"]])))
+    return image, Geometry(depth.unsqueeze(0), Cameras(torch.eye(4)[None], torch.tensor([frame["K"]])))
 
 
 def _pictures(folder: Path, frame: dict) -> tuple[Tensor, Tensor]:
-    """Colours ``(H, W, 3)``, 0..1, and depth ``(H, W)``, metres, 0 = none."""
+    """IMAGE ``(1, H, W, 3)`` and depth ``(H, W)``, metres, 0 = none."""
     with Image.open(folder / frame["image"]) as picture:
-        image = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32) / 255.0)
+        image = as_image(picture.convert("RGB"))
     with Image.open(folder / frame["depth"]) as picture:
         return image, torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...mirage_core import Cameras, Geometry, LatentMemory
 from ...mirage_core.files import whole_file
 from ...mirage_core.splatting.projection import DISK_RADIUS, MAX_RADIUS
+from ..pictures.pixels import as_bytes
 from .formats import colours_of
 
 MOST_POINTS = 60_000  # shown, evenly thinned
@@ -48,7 +49,7 @@ def write_scene(geometry: Geometry, memory: LatentMemory | None) -> dict[str, st
     tensors = {
         "xyz": (_in_frame_of(start, xyz.cpu()) / depth).contiguous(),
         "width": (width.cpu() / depth).contiguous(),
-        "rgb": (rgb.cpu().clamp(0, 1) * 255).round().to(torch.uint8).contiguous(),
+        "rgb": as_bytes(rgb).contiguous(),
     }
     data = save(tensors, {"scene": json.dumps(scene)})
     name = f"mirage_scene_{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
