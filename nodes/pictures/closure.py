@@ -19,8 +19,7 @@ def closure_picture(frames: Tensor, found: Sequence[Revisit]) -> Tensor:
         picture, draw = blank(WIDTH, 2 * MARGIN + CAPTION)
         draw.text((MARGIN, MARGIN), "no pose is visited twice", fill=TEXT, font=font())
         return as_image(picture)
-    ranked = sorted(found, key=lambda one: one.psnr)
-    rows = [("worst", ranked[0]), ("median", ranked[len(ranked) // 2]), ("best", ranked[-1])][: max(1, len(ranked))]
+    rows = shown(found)
     width = (WIDTH - 2 * MARGIN - GAP) // 2
     height = round(width * frames.shape[1] / frames.shape[2])
     picture, draw = blank(WIDTH, 2 * MARGIN + len(rows) * (CAPTION + height + GAP) + CAPTION + CURVE)
@@ -36,6 +35,17 @@ def closure_picture(frames: Tensor, found: Sequence[Revisit]) -> Tensor:
         top += CAPTION + height + GAP
     _curve(draw, top, found)
     return as_image(picture)
+
+
+def shown(found: Sequence[Revisit]) -> list[tuple[str, Revisit]]:
+    """The revisits that are drawn side by side, each with its rank in words; at least one must have been found."""
+    ranked = sorted(found, key=lambda one: one.psnr)
+    rows = [("worst", ranked[0])]
+    if len(ranked) > 2:
+        rows.append(("median", ranked[len(ranked) // 2]))
+    if len(ranked) > 1:
+        rows.append(("best", ranked[-1]))
+    return rows
 
 
 def _curve(draw: ImageDraw.ImageDraw, top: int, found: Sequence[Revisit]) -> None:

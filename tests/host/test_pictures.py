@@ -32,3 +32,19 @@ def test_of_a_depth_the_nearest_is_white_and_the_unknown_black(comfy):
 def test_a_depth_that_is_nowhere_known_is_black(comfy):
     image = Pack(comfy).module("nodes.pictures.depth").depth_image(torch.zeros(2, 3, 4))
     assert image.shape == (2, 3, 4, 3) and not image.any()
+
+
+@pytest.mark.parametrize(
+    ("scores", "rows"),
+    [
+        ([20.0], [("worst", 20.0)]),
+        ([30.0, 20.0], [("worst", 20.0), ("best", 30.0)]),
+        ([30.0, 10.0, 20.0], [("worst", 10.0), ("median", 20.0), ("best", 30.0)]),
+        ([40.0, 30.0, 10.0, 20.0], [("worst", 10.0), ("median", 30.0), ("best", 40.0)]),
+    ],
+)
+def test_revisits_are_shown_by_rank_and_none_twice(comfy, scores, rows):
+    pack = Pack(comfy)
+    revisit, shown = pack.module("mirage_core.metrics").Revisit, pack.module("nodes.pictures.closure").shown
+    found = [revisit(0, n + 1, 0.0, 0.0, psnr, ssim=0.5) for n, psnr in enumerate(scores)]
+    assert [(name, one.psnr) for name, one in shown(found)] == rows
