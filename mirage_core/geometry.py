@@ -110,7 +110,8 @@ class Geometry:
                 f"{spatial} px come from about {w * spatial} x {h * spatial} pixels; got depth of {W} x {H}. "
                 "Estimate depth on the picture that goes into VAE Encode."
             )
-        return self.cropped(H % spatial // 2, W % spatial // 2, h * spatial, w * spatial)
+        rows, columns = token_crop((H, W), spatial)
+        return self.cropped(rows.start, columns.start, h * spatial, w * spatial)
 
     def pooled(self, size: tuple[int, int], pooling: str = "median") -> tuple[Tensor, Tensor]:
         """Pool depth over each token's own pixels.
@@ -153,6 +154,11 @@ class Geometry:
         """Valid depths of each token: ``(T, h, w, P)``, NaN = none, where they can be worked on."""
         depth = torch.where(self.valid, self.depth, torch.nan)
         return token_pixels(depth.to(working_device(depth.device)), size)
+
+
+def token_crop(image_size: tuple[int, int], spatial: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture that a VAE encodes: the centre, in whole tokens of ``spatial`` pixels."""
+    return tuple(slice(n % spatial // 2, n % spatial // 2 + n // spatial * spatial) for n in image_size)
 
 
 def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:

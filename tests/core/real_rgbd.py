@@ -11,6 +11,7 @@ from PIL import Image
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
 from mirage_core.codec import PatchCodec
+from mirage_core.geometry import token_crop
 
 DATA = Path(__file__).parent.parent / "data"
 SAME_SURFACE = 0.05  # depths of one place from two views that differ by less are of one surface
@@ -52,12 +53,10 @@ def read(name, patch):
     K[:, :2, 2] += 0.5  # pixel centres on whole numbers
     cameras = Cameras.from_pixels(torch.tensor([frame["cam2world"] for frame in frames]), K, tuple(depth.shape[1:]))
     H, W = about["height"], about["width"]
-    h, w = H // patch, W // patch
-    top, left = H % patch // 2, W % patch // 2
-    pictures = pictures[:, top : top + h * patch, left : left + w * patch]
+    rows, columns = token_crop((H, W), patch)
     codec = PatchCodec(patch)
-    latents = codec.encode(pictures.permute(0, 3, 1, 2).unsqueeze(2)).squeeze(2)
-    geometry = Geometry(depth, cameras).cropped_to_tokens((h, w), patch)
+    latents = codec.encode(pictures[:, rows, columns].permute(0, 3, 1, 2).unsqueeze(2)).squeeze(2)
+    geometry = Geometry(depth, cameras).cropped_to_tokens((H // patch, W // patch), patch)
     return Walk(latents, geometry, LatentSpec(48, patch, 4, codec.name))
 
 

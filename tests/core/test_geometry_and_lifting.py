@@ -5,6 +5,7 @@ import torch
 
 from mirage_core import Cameras, Geometry, lift
 from mirage_core.conventions import MIN_DEPTH
+from mirage_core.geometry import token_crop
 
 K = torch.tensor([[[0.8, 0.0, 0.4], [0.0, 1.3, 0.55], [0.0, 0.0, 1.0]]])
 
@@ -78,6 +79,11 @@ def test_the_part_that_a_vae_encodes_is_the_centre_in_whole_tokens():
     cut = geometry(depth).cropped_to_tokens((3, 5), spatial=4)
     assert cut.image_size == (12, 20)
     assert cut.depth[0, :, 0].tolist() == list(range(2, 14))
+
+
+def test_the_centre_of_a_picture_lies_half_a_pixel_up_and_left_where_it_must():
+    assert token_crop((14, 21), 4) == (slice(1, 13), slice(0, 20))
+    assert token_crop((12, 23), 4) == (slice(0, 12), slice(1, 21))
 
 
 def test_a_token_lies_on_the_ray_through_its_centre():
