@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..mirage_core import Cameras, Geometry
+from ..mirage_core.geometry import token_crop
 from .host.geometry_packets import from_depth_anything, from_depth_picture, from_moge
 from .pictures.pixels import as_image
 from .types import SCENE, CamerasSocket, GeometrySocket
@@ -18,7 +19,7 @@ ASSETS = Path(__file__).parent / "assets"
 VIEWS = ("middle of the room", "a step back", "at the table")  # frames of the recording
 ORDER = (1, 0, 2)  # their places in scene.json
 DRAWN = "a drawn room"
-WHOLE_TOKENS = 16  # pixels: the sample is cut so that both patch sizes divide it
+SPATIAL = 16  # pixels of the larger token: the sample is cut so that both patch sizes divide it
 
 
 class SampleScene(io.ComfyNode):
@@ -60,10 +61,10 @@ def _recorded(chosen: int) -> tuple[Tensor, Geometry]:
     K[:, :2, 2] += 0.5  # the recording has pixel centres on whole numbers
     recorded = Cameras.from_pixels(torch.tensor([f["cam2world"] for f in frames]), K, image_size=tuple(depth.shape))
     cameras = recorded.relative_to(recorded[0])[chosen]
-    H, W = (n // WHOLE_TOKENS * WHOLE_TOKENS for n in depth.shape)
-    top, left = (depth.shape[0] - H) // 2, (depth.shape[1] - W) // 2
-    geometry = Geometry(depth.unsqueeze(0), cameras).cropped(top, left, H, W)
-    return image[:, top : top + H, left : left + W], geometry
+    H, W = depth.shape
+    rows, columns = token_crop((H, W), SPATIAL)
+    geometry = Geometry(depth.unsqueeze(0), cameras).cropped_to_tokens((H // SPATIAL, W // SPATIAL), SPATIAL)
+    return image[:, rows, columns], geometry
 
 
 def _drawn() -> tuple[Tensor, Geometry]:

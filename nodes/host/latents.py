@@ -4,6 +4,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ...mirage_core import Geometry, MirageError, Readout
+from ...mirage_core.geometry import token_crop
 
 MADE_UP = (64, 64)  # the size of ComfyUI's empty mask, for pictures without an alpha channel
 
@@ -48,8 +49,8 @@ def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, tem
         raise MirageError(
             f"exclude: must have the size of the depth, {W} x {H}; got {mask.shape[2]} x {mask.shape[1]}."
         )
-    top, left = H % spatial // 2, W % spatial // 2
-    mask = mask[:, top : top + H // spatial * spatial, left : left + W // spatial * spatial] > 0.5
+    rows, columns = token_crop((H, W), spatial)
+    mask = mask[:, rows, columns] > 0.5
     if len(mask) == (frames - 1) * temporal + 1:
         mask = mask[::temporal]
     if len(mask) not in (1, frames):
