@@ -31,6 +31,111 @@ def _titles(names: Iterable[str]) -> str:
     return "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
 
 
+def _path_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "file",
+            options=offered(camera_files(), "the input folder"),
+            tooltip="A file of the input or output folder.",
+        ),
+        io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {_titles(FORMATS)}."),
+        io.Int.Input(
+            "frames",
+            default=0,
+            min=0,
+            max=100000,
+            tooltip="Length in video frames, along a smooth curve. 0 = as many as the file has.",
+        ),
+        io.Float.Input(
+            "scale",
+            default=1.0,
+            min=0.000001,
+            max=1000000.0,
+            step=0.01,
+            tooltip="Times all distances: files of a reconstruction have units of their own.",
+        ),
+        GeometrySocket.Input(
+            "geometry",
+            optional=True,
+            tooltip="The start picture: the path is moved to begin at its camera. None: as in the file.",
+        ),
+    ]
+
+
+def _lens_inputs() -> list[io.Input]:
+    """What the cameras see, where the file does not say it or is not asked."""
+    return [
+        io.Combo.Input(
+            "lens",
+            options=[OF_THE_PICTURE, OF_THE_FILE],
+            optional=True,
+            advanced=True,
+            tooltip="Whose field of view the cameras have, where geometry is connected. of the picture: frame "
+            "0 is the picture, and the zooms of the file are kept. of the file: frame 0 is another view.",
+        ),
+        io.Float.Input(
+            "field_of_view",
+            default=50.0,
+            min=1.0,
+            max=179.0,
+            optional=True,
+            advanced=True,
+            tooltip="Horizontal, degrees, for formats without intrinsics.",
+        ),
+        io.String.Input(
+            "camera",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="Which one, of several. Empty: the first.",
+        ),
+    ]
+
+
+def _repairs() -> list[io.Input]:
+    """How a file departs from its format."""
+    return [
+        io.Boolean.Input(
+            "invert",
+            default=False,
+            optional=True,
+            advanced=True,
+            tooltip="cam2world and world2cam are swapped.",
+        ),
+        io.Boolean.Input(
+            "transpose", default=False, optional=True, advanced=True, tooltip="The matrices are transposed."
+        ),
+        io.Combo.Input(
+            "flip",
+            options=list(FLIPS),
+            optional=True,
+            advanced=True,
+            tooltip="Camera axes that point the other way than the format says. y and z: OpenGL cameras where "
+            "OpenCV ones are expected, or the reverse.",
+        ),
+        io.Boolean.Input(
+            "quaternion_xyzw",
+            default=False,
+            optional=True,
+            advanced=True,
+            tooltip="Quaternions stand with w last, where the format has it first.",
+        ),
+        io.Boolean.Input(
+            "horizontal_fov",
+            default=False,
+            optional=True,
+            advanced=True,
+            tooltip="The file's field of view is horizontal, where the format's is vertical.",
+        ),
+    ]
+
+
+def _picture_size() -> list[io.Input]:
+    tooltip = "Pixels of the picture that intrinsics in pixels belong to. 0 = as the file says."
+    settings = dict(default=0, min=0, max=16384, optional=True, advanced=True, tooltip=tooltip)
+    return [io.Int.Input(name, **settings) for name in ("image_width", "image_height")]
+
+
 class LoadCameraPath(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -48,102 +153,7 @@ class LoadCameraPath(io.ComfyNode):
                 "cameractrl",
                 "mirage",
             ],
-            inputs=[
-                io.Combo.Input(
-                    "file",
-                    options=offered(camera_files(), "the input folder"),
-                    tooltip="A file of the input or output folder.",
-                ),
-                io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {_titles(FORMATS)}."),
-                io.Int.Input(
-                    "frames",
-                    default=0,
-                    min=0,
-                    max=100000,
-                    tooltip="Length in video frames, along a smooth curve. 0 = as many as the file has.",
-                ),
-                io.Float.Input(
-                    "scale",
-                    default=1.0,
-                    min=0.000001,
-                    max=1000000.0,
-                    step=0.01,
-                    tooltip="Times all distances: files of a reconstruction have units of their own.",
-                ),
-                GeometrySocket.Input(
-                    "geometry",
-                    optional=True,
-                    tooltip="The start picture: the path is moved to begin at its camera. None: as in the file.",
-                ),
-                io.Combo.Input(
-                    "lens",
-                    options=[OF_THE_PICTURE, OF_THE_FILE],
-                    optional=True,
-                    advanced=True,
-                    tooltip="Whose field of view the cameras have, where geometry is connected. of the picture: frame "
-                    "0 is the picture, and the zooms of the file are kept. of the file: frame 0 is another view.",
-                ),
-                io.Float.Input(
-                    "field_of_view",
-                    default=50.0,
-                    min=1.0,
-                    max=179.0,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Horizontal, degrees, for formats without intrinsics.",
-                ),
-                io.String.Input(
-                    "camera",
-                    default="",
-                    optional=True,
-                    advanced=True,
-                    tooltip="Which one, of several. Empty: the first.",
-                ),
-                io.Boolean.Input(
-                    "invert",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="cam2world and world2cam are swapped.",
-                ),
-                io.Boolean.Input(
-                    "transpose", default=False, optional=True, advanced=True, tooltip="The matrices are transposed."
-                ),
-                io.Combo.Input(
-                    "flip",
-                    options=list(FLIPS),
-                    optional=True,
-                    advanced=True,
-                    tooltip="Camera axes that point the other way than the format says. y and z: OpenGL cameras where "
-                    "OpenCV ones are expected, or the reverse.",
-                ),
-                io.Boolean.Input(
-                    "quaternion_xyzw",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Quaternions stand with w last, where the format has it first.",
-                ),
-                io.Boolean.Input(
-                    "horizontal_fov",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip="The file's field of view is horizontal, where the format's is vertical.",
-                ),
-                *(
-                    io.Int.Input(
-                        name,
-                        default=0,
-                        min=0,
-                        max=16384,
-                        optional=True,
-                        advanced=True,
-                        tooltip="Pixels of the picture that intrinsics in pixels belong to. 0 = as the file says.",
-                    )
-                    for name in ("image_width", "image_height")
-                ),
-            ],
+            inputs=[*_path_inputs(), *_lens_inputs(), *_repairs(), *_picture_size()],
             outputs=[
                 CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame."),
                 io.String.Output(display_name="report", tooltip="What was found; connect Preview as Text."),

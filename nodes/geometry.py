@@ -82,34 +82,60 @@ def _pictures(folder: Path, frame: dict) -> tuple[Tensor, Tensor]:
         return image, torch.from_numpy(np.array(picture, dtype=np.float32) / frame["depth_scale"])
 
 
+def _field_of_view() -> io.Float.Input:
+    return io.Float.Input(
+        "field_of_view",
+        default=60.0,
+        min=1.0,
+        max=175.0,
+        step=0.5,
+        tooltip="Horizontal field of view of the picture, degrees. Not used when cameras are connected.",
+    )
+
+
+def _near() -> io.Float.Input:
+    return io.Float.Input("near", default=1.0, min=0.001, max=1e5, step=0.1, tooltip="Scene units of white.")
+
+
+def _far() -> io.Float.Input:
+    return io.Float.Input(
+        "far",
+        default=10.0,
+        min=0.001,
+        max=1e6,
+        step=0.1,
+        tooltip="Scene units of black (inverse) or white (depth).",
+    )
+
+
+def _farthest() -> io.Float.Input:
+    return io.Float.Input(
+        "farthest",
+        default=0.0,
+        min=0.0,
+        max=1e6,
+        step=1.0,
+        tooltip="Scene units beyond which there is no geometry: distant hills, sky. 0 = no limit.",
+    )
+
+
+def _sources() -> list[io.DynamicCombo.Option]:
+    moge = io.Custom("MOGE_GEOMETRY").Input("moge_geometry", tooltip="From Run MoGe Inference.")
+    depth_anything = io.Custom("DA3_GEOMETRY").Input("da3_geometry", tooltip="From Run Depth Anything 3.")
+    inverse = io.Image.Input("depth", tooltip="Near is white, as depth models draw it.")
+    straight = io.Image.Input("depth", tooltip="Value times far is the depth; black has none.")
+    sources = {
+        "MoGe": [moge, _farthest()],
+        "Depth Anything 3": [depth_anything, _field_of_view(), _farthest()],
+        "inverse depth picture": [inverse, _field_of_view(), _near(), _far()],
+        "depth picture": [straight, _field_of_view(), _far()],
+    }
+    return [io.DynamicCombo.Option(source, inputs) for source, inputs in sources.items()]
+
+
 class SceneGeometry(io.ComfyNode):
     @classmethod
     def define_schema(cls):
-        field_of_view = io.Float.Input(
-            "field_of_view",
-            default=60.0,
-            min=1.0,
-            max=175.0,
-            step=0.5,
-            tooltip="Horizontal field of view of the picture, degrees. Not used when cameras are connected.",
-        )
-        near = io.Float.Input("near", default=1.0, min=0.001, max=1e5, step=0.1, tooltip="Scene units of white.")
-        far = io.Float.Input(
-            "far",
-            default=10.0,
-            min=0.001,
-            max=1e6,
-            step=0.1,
-            tooltip="Scene units of black (inverse) or white (depth).",
-        )
-        farthest = io.Float.Input(
-            "farthest",
-            default=0.0,
-            min=0.0,
-            max=1e6,
-            step=1.0,
-            tooltip="Scene units beyond which there is no geometry: distant hills, sky. 0 = no limit.",
-        )
         return io.Schema(
             node_id="Mirage_SceneGeometry",
             display_name="Scene Geometry",
@@ -119,40 +145,7 @@ class SceneGeometry(io.ComfyNode):
             inputs=[
                 io.DynamicCombo.Input(
                     "source",
-                    options=[
-                        io.DynamicCombo.Option(
-                            "MoGe",
-                            [
-                                io.Custom("MOGE_GEOMETRY").Input("moge_geometry", tooltip="From Run MoGe Inference."),
-                                farthest,
-                            ],
-                        ),
-                        io.DynamicCombo.Option(
-                            "Depth Anything 3",
-                            [
-                                io.Custom("DA3_GEOMETRY").Input("da3_geometry", tooltip="From Run Depth Anything 3."),
-                                field_of_view,
-                                farthest,
-                            ],
-                        ),
-                        io.DynamicCombo.Option(
-                            "inverse depth picture",
-                            [
-                                io.Image.Input("depth", tooltip="Near is white, as depth models draw it."),
-                                field_of_view,
-                                near,
-                                far,
-                            ],
-                        ),
-                        io.DynamicCombo.Option(
-                            "depth picture",
-                            [
-                                io.Image.Input("depth", tooltip="Value times far is the depth; black has none."),
-                                field_of_view,
-                                far,
-                            ],
-                        ),
-                    ],
+                    options=_sources(),
                     tooltip="Where depth comes from.",
                 ),
                 CamerasSocket.Input(

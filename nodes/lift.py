@@ -10,6 +10,39 @@ from .host.latents import exclude_for, geometry_for, latent_frames
 from .types import MEMORY, GeometrySocket, LiftedPoints, PointsSocket
 
 
+def _advanced() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "first_frame",
+            default=0,
+            min=0,
+            max=2**30,
+            advanced=True,
+            optional=True,
+            tooltip="Number of the first latent frame, recorded with the points.",
+        ),
+        io.Combo.Input(
+            "pooling",
+            options=list(POOLINGS),
+            advanced=True,
+            optional=True,
+            tooltip="How a token's depth is found: median of its valid pixels (best), their nearest (min), or "
+            "a bilinear sample as in the published code.",
+        ),
+        io.Float.Input(
+            "edge",
+            default=0.0,
+            min=0.0,
+            max=10.0,
+            step=0.05,
+            advanced=True,
+            optional=True,
+            tooltip="Leave out tokens that straddle a depth edge: their far side is this share behind their "
+            "near side, or more. 0 keeps all.",
+        ),
+    ]
+
+
 class LiftLatents(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -30,34 +63,7 @@ class LiftLatents(io.ComfyNode):
                     optional=True,
                     tooltip="White is kept out of the memory: people, cars, sky. One mask, or one per frame.",
                 ),
-                io.Int.Input(
-                    "first_frame",
-                    default=0,
-                    min=0,
-                    max=2**30,
-                    advanced=True,
-                    optional=True,
-                    tooltip="Number of the first latent frame, recorded with the points.",
-                ),
-                io.Combo.Input(
-                    "pooling",
-                    options=list(POOLINGS),
-                    advanced=True,
-                    optional=True,
-                    tooltip="How a token's depth is found: median of its valid pixels (best), their nearest (min), or "
-                    "a bilinear sample as in the published code.",
-                ),
-                io.Float.Input(
-                    "edge",
-                    default=0.0,
-                    min=0.0,
-                    max=10.0,
-                    step=0.05,
-                    advanced=True,
-                    optional=True,
-                    tooltip="Leave out tokens that straddle a depth edge: their far side is this share behind their "
-                    "near side, or more. 0 keeps all.",
-                ),
+                *_advanced(),
             ],
             outputs=[
                 PointsSocket.Output(display_name="points"),

@@ -19,6 +19,38 @@ from .types import MEMORY, READ, LiftedPoints, MemorySocket, PointsSocket
 AS_IT_COMES = "as it comes"
 
 
+def _limits() -> list[io.Input]:
+    """How large a memory may grow, and how it is kept."""
+    return [
+        io.Float.Input(
+            "budget",
+            default=0.0,
+            min=0.0,
+            max=65536.0,
+            step=1.0,
+            tooltip="MiB to stay below, by keeping fewer points where they are densest. 0 = no limit.",
+        ),
+        io.Float.Input(
+            "voxel",
+            default=0.0,
+            min=0.0,
+            max=1000.0,
+            step=0.005,
+            advanced=True,
+            tooltip="Keep one point per cube of this edge, scene units: the one seen finest. 0 = keep all.",
+        ),
+        io.Combo.Input(
+            "store",
+            options=[AS_IT_COMES, *STORES],
+            default=AS_IT_COMES,
+            optional=True,
+            advanced=True,
+            tooltip="How latent values are kept, here and by all that is written later. float16: half the size "
+            "of float32 and no visible loss. int8: a quarter, with one scale per token.",
+        ),
+    ]
+
+
 class LatentMemoryCache(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -40,32 +72,7 @@ class LatentMemoryCache(io.ComfyNode):
                     tooltip="fill: add only what the memory does not know yet, so that it grows with the scene. "
                     "append: add everything. refresh: new tokens replace older ones at the same place.",
                 ),
-                io.Float.Input(
-                    "budget",
-                    default=0.0,
-                    min=0.0,
-                    max=65536.0,
-                    step=1.0,
-                    tooltip="MiB to stay below, by keeping fewer points where they are densest. 0 = no limit.",
-                ),
-                io.Float.Input(
-                    "voxel",
-                    default=0.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.005,
-                    advanced=True,
-                    tooltip="Keep one point per cube of this edge, scene units: the one seen finest. 0 = keep all.",
-                ),
-                io.Combo.Input(
-                    "store",
-                    options=[AS_IT_COMES, *STORES],
-                    default=AS_IT_COMES,
-                    optional=True,
-                    advanced=True,
-                    tooltip="How latent values are kept, here and by all that is written later. float16: half the size "
-                    "of float32 and no visible loss. int8: a quarter, with one scale per token.",
-                ),
+                *_limits(),
             ],
             outputs=[MemorySocket.Output(display_name="memory")],
         )

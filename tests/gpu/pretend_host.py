@@ -11,6 +11,7 @@ from unittest import mock
 
 from cuda_answers import cuda_functions
 from pretend_gpu import PretendGPU
+from safetensors import safe_open
 
 STARTS = {  # how users start it: arguments, and whether weights come through the dynamic loader
     "default": ({}, False),
@@ -65,6 +66,37 @@ def pretend_host(host: Path, base: Path, packs: list[Path], start: str = "defaul
         yield nodes, gpu
 
 
+class _Room:
+    """Stands for a model's room on the GPU: no weight stays in it."""
+
+    def __init__(self, size, device):
+        assert device == 0
+
+    def alloc(self, size):
+        return (self, 0, size)
+
+    def prioritize(self): ...
+    def loaded_size(self):
+        return 0
+
+    def free_memory(self, size):
+        return 0
+
+
+class _HostBuffer:
+    """Stands for pinned memory, of which there is none."""
+
+    size = 0
+
+    def __init__(self, *sizes): ...
+    def truncate(self, *_, **__): ...
+
+
+def _load_safetensors(path):
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+
+
 @contextmanager
 def _dynamic_loader():
     """The host's dynamic loader, with a GPU that never has room for a weight: each is copied when it is used."""
@@ -72,41 +104,16 @@ def _dynamic_loader():
     import comfy.model_patcher
     import comfy_aimdo.host_buffer
     import comfy_aimdo.model_vbar
-    from safetensors import safe_open
-
-    def load_safetensors(path):
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-
-    class Room:
-        def __init__(self, size, device):
-            assert device == 0
-
-        def alloc(self, size):
-            return (self, 0, size)
-
-        def prioritize(self): ...
-        def loaded_size(self):
-            return 0
-
-        def free_memory(self, size):
-            return 0
-
-    class HostBuffer:
-        size = 0
-
-        def __init__(self, *sizes): ...
-        def truncate(self, *_, **__): ...
 
     patches = [
-        mock.patch.object(comfy_aimdo.model_vbar, "ModelVBAR", Room),
+        mock.patch.object(comfy_aimdo.model_vbar, "ModelVBAR", _Room),
         mock.patch.object(comfy_aimdo.model_vbar, "vbar_fault", lambda alloc: None),
         mock.patch.object(comfy_aimdo.model_vbar, "vbar_unpin", lambda alloc: None),
         mock.patch.object(comfy_aimdo.model_vbar, "vbars_analyze", lambda device=None: 0),
-        mock.patch.object(comfy_aimdo.host_buffer, "HostBuffer", HostBuffer),
+        mock.patch.object(comfy_aimdo.host_buffer, "HostBuffer", _HostBuffer),
         mock.patch.object(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcherDynamic),
         mock.patch.object(comfy.memory_management, "aimdo_enabled", True),
-        mock.patch.object(comfy.utils, "load_safetensors", load_safetensors),
+        mock.patch.object(comfy.utils, "load_safetensors", _load_safetensors),
         mock.patch.object(comfy.model_management, "NUM_STREAMS", 0),  # its buffers are aimdo's own
     ]
     with ExitStack() as stack:
