@@ -10,8 +10,8 @@ import pytest
 import torch
 from comfy_server import ComfyError
 from PIL import Image
+from prompts import HEIGHT, ROOT, WIDTH, call, info, path, remember, run_and_keep, warp
 from safetensors.torch import load_file
-from test_nodes import HEIGHT, ROOT, WIDTH, call, info, path, remember, run_and_keep, warp
 
 
 def test_by_default_frame_0_of_a_loaded_path_is_the_picture(server):

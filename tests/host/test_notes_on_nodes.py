@@ -1,6 +1,6 @@
 """Notes of nodes on the page: what ComfyUI's server sends to be shown on a node."""
 
-from test_nodes import path, remember, warp
+from prompts import path, remember, warp
 
 
 def test_a_note_stands_on_the_node_and_goes_with_the_next_run(server):

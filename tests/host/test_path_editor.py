@@ -7,8 +7,8 @@ import pytest
 import torch
 from comfy_server import ComfyError
 from javascript import VECTORS, path_editor
+from prompts import HEIGHT, WIDTH, call, path, remember, run_and_keep, warp
 from safetensors import safe_open
-from test_nodes import HEIGHT, WIDTH, call, path, remember, run_and_keep, warp
 
 RECORDED = json.loads(VECTORS.read_text())
 BEND = next(case["text"] for case in RECORDED["cases"] if case["name"].startswith("a bend"))
