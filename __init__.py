@@ -28,7 +28,7 @@ def _explained(error: ImportError | AttributeError | TypeError) -> Exception:
 
 async def comfy_entrypoint():
     try:
-        from .nodes import MirageExtension, check_schemas  # deferred: the tests import this package without the host
+        from .nodes import MirageExtension, check_schemas  # deferred: the tests import this package without ComfyUI
 
         check_schemas()
     except (ImportError, AttributeError, TypeError) as error:

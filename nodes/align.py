@@ -20,7 +20,7 @@ class AlignGeometry(io.ComfyNode):
             "the memory loses its depth, and is then not lifted.",
             search_aliases=["depth scale", "monocular depth", "mirage"],
             inputs=[
-                GeometrySocket.Input("geometry", tooltip="Depth of new frames, with their cameras connected."),
+                GeometrySocket.Input("geometry", tooltip="Depth of new video frames, with their cameras connected."),
                 MemorySocket.Input("memory"),
                 io.Combo.Input(
                     "depth_fit", options=list(FITS), tooltip="scale: MoGe. scale and shift: Depth Anything."

@@ -8,7 +8,7 @@ from .host.steering.branch import load_branch
 from .host.steering.small_models import load_small_model
 from .types import SAMPLE, BranchSocket
 
-BRANCHES, LORAS = "model_patches", "loras"  # the host's model folders
+BRANCHES, LORAS = "model_patches", "loras"  # ComfyUI's model folders
 
 
 class LoadSmallModel(io.ComfyNode):
@@ -82,7 +82,7 @@ class LoadMirageLora(io.ComfyNode):
             display_name="Load Mirage LoRA",
             category=SAMPLE,
             description="Loads a LoRA in the key style of the published training code (PEFT: lora_A, lora_B), through "
-            "the host's own LoRA code. Keys that fit no weight of the model are refused by name, not skipped.",
+            "ComfyUI's own LoRA code. Keys that fit no weight of the model are refused by name, not skipped.",
             search_aliases=["peft", "lora", "mirage"],
             inputs=[
                 io.Model.Input("model", tooltip="The model that the LoRA was trained with. It is not changed."),

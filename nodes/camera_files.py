@@ -70,8 +70,9 @@ def _lens_inputs() -> list[io.Input]:
             options=[OF_THE_PICTURE, OF_THE_FILE],
             optional=True,
             advanced=True,
-            tooltip="Whose field of view the cameras have, where geometry is connected. of the picture: frame "
-            "0 is the picture, and the zooms of the file are kept. of the file: frame 0 is another view.",
+            tooltip="Whose field of view the cameras have, where geometry is connected. of the picture: "
+            "video frame 0 is the picture, and the zooms of the file are kept. of the file: video frame 0 is another "
+            "view.",
         ),
         io.Float.Input(
             "field_of_view",

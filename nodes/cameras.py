@@ -70,7 +70,7 @@ class CameraPath(io.ComfyNode):
                     "return_to_start",
                     default=False,
                     advanced=True,
-                    tooltip="Go the same way back in the second half of the frames.",
+                    tooltip="Go the same way back in the second half of the video frames.",
                 ),
                 CamerasSocket.Input(
                     "continue_from",

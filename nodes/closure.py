@@ -18,12 +18,12 @@ class LoopClosure(io.ComfyNode):
             node_id="Mirage_LoopClosure",
             display_name="Loop Closure",
             category=READ,
-            description="Finds frames at which the camera is back at an earlier pose, and compares the pictures: "
+            description="Finds video frames at which the camera is back at an earlier pose, and compares the pictures: "
             "does the walk show again what it has shown?",
             search_aliases=["consistency", "psnr", "ssim", "revisit", "mirage"],
             inputs=[
                 io.Image.Input("frames", tooltip="Of a walk, all of them."),
-                CamerasSocket.Input("cameras", tooltip="One per frame."),
+                CamerasSocket.Input("cameras", tooltip="One per video frame."),
                 io.Float.Input(
                     "distance",
                     default=0.05,

@@ -7,7 +7,7 @@ from .host.codec_vae import PatchCodecVAE, load_codec_vae
 from .host.model_files import check_model_file, model_path, offered_models
 from .types import SCENE
 
-CODECS = "vae"  # the host's model folder
+CODECS = "vae"  # ComfyUI's model folder
 
 
 class WeightFreeCodec(io.ComfyNode):
@@ -49,7 +49,7 @@ class LoadPatchCodec(io.ComfyNode):
                 io.Combo.Input(
                     "file",
                     options=offered_models(CODECS),
-                    tooltip="In models/vae, or the one that comes with the pack. Other VAEs: the host's Load VAE.",
+                    tooltip="In models/vae, or the one that comes with the pack. Other VAEs: ComfyUI's Load VAE.",
                 )
             ],
             outputs=[io.Vae.Output(tooltip="Goes into VAE Encode, VAE Decode, Lift Latents to 3D and Scene Walk.")],

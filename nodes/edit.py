@@ -34,8 +34,8 @@ class CropMemory(io.ComfyNode):
             node_id="Mirage_CropMemory",
             display_name="Crop Memory",
             category=MEMORY,
-            description="Keeps, or drops, the points in a box, of some frames, or of some confidence. The memory that "
-            "goes in is not changed.",
+            description="Keeps, or drops, the points in a box, of some latent frames, or of some confidence. The "
+            "memory that goes in is not changed.",
             search_aliases=["cut memory", "delete points", "mirage"],
             inputs=[
                 MemorySocket.Input("memory"),

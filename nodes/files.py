@@ -1,4 +1,4 @@
-"""Save and load memories in the host's folders."""
+"""Save and load memories in ComfyUI's folders."""
 
 import json
 

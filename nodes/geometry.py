@@ -1,4 +1,4 @@
-"""Where a scene comes from: a picture that ships with the pack, or the host's depth models."""
+"""Where a scene comes from: a picture that ships with the pack, or ComfyUI's depth models."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ class SampleScene(io.ComfyNode):
                 io.Combo.Input(
                     "view",
                     options=[*VIEWS, DRAWN],
-                    tooltip="One of three frames of the same walk. They share one world, in metres, with the first "
+                    tooltip="One of three pictures of the same walk. They share one world, in metres, with the first "
                     "one's camera as its origin. The drawn room is a world of its own.",
                 )
             ],
@@ -151,8 +151,8 @@ class SceneGeometry(io.ComfyNode):
                 CamerasSocket.Input(
                     "cameras",
                     optional=True,
-                    tooltip="Where the frames were taken, one camera per frame. None: one picture, whose camera is the "
-                    "origin of the world.",
+                    tooltip="Where the pictures were taken, one camera per picture. None: one picture, whose camera is "
+                    "the origin of the world.",
                 ),
             ],
             outputs=[GeometrySocket.Output(display_name="geometry", tooltip="Depth and camera, scene units.")],

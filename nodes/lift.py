@@ -55,13 +55,14 @@ class LiftLatents(io.ComfyNode):
             inputs=[
                 io.Latent.Input("latent", tooltip="The encoded picture or video."),
                 GeometrySocket.Input(
-                    "geometry", tooltip="Depth and cameras of the same picture, one per latent frame or pixel frame."
+                    "geometry", tooltip="Depth and cameras of the same picture, one per latent frame or video frame."
                 ),
                 io.Vae.Input("vae", tooltip="The VAE that encoded the latent: it says how many pixels a token covers."),
                 io.Mask.Input(
                     "exclude",
                     optional=True,
-                    tooltip="White is kept out of the memory: people, cars, sky. One mask, or one per frame.",
+                    tooltip="White is kept out of the memory: people, cars, sky. One mask, or one per latent "
+                    "frame or video frame.",
                 ),
                 *_advanced(),
             ],

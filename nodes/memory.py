@@ -127,7 +127,7 @@ class MemoryInfo(io.ComfyNode):
                 io.String.Output(display_name="report"),
                 io.Int.Output(display_name="points"),
                 io.Float.Output(display_name="MiB"),
-                io.Image.Output(display_name="picture", tooltip="By frame of origin, confidence and width."),
+                io.Image.Output(display_name="picture", tooltip="By latent frame of origin, confidence and width."),
             ],
             is_output_node=True,
         )

@@ -13,9 +13,9 @@ GeometrySocket = io.Custom("MIRAGE_GEOMETRY")  # mirage_core.Geometry
 CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per video frame
 PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
 MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
-PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walking.Prompt
-CameraCtrlSocket = io.Custom("CAMERACTRL_POSES")  # of other packs: a list of 19 numbers per frame
-BranchSocket = io.Custom("MIRAGE_BRANCH")  # nodes.host.branch.Branch
+PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walk.models.Prompt
+CameraCtrlSocket = io.Custom("CAMERACTRL_POSES")  # of other packs: a list of 19 numbers per video frame
+BranchSocket = io.Custom("MIRAGE_BRANCH")  # nodes.host.steering.branch.Branch
 
 SCENE = "Mirage/1 scene"
 MEMORY = "Mirage/2 memory"

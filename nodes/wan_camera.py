@@ -19,13 +19,13 @@ class CameraPathToWanCamera(io.ComfyNode):
             node_id="Mirage_PathToWanCamera",
             display_name="Camera Path to Wan Camera",
             category=CAMERA,
-            description="Hands a camera path to the host's camera-controlled Wan models (Fun Camera), in place of its "
+            description="Hands a camera path to ComfyUI's camera-controlled Wan models (Fun Camera), in place of its "
             "own nine moves. The first camera becomes the origin.",
             search_aliases=["plucker", "camera embedding", "fun camera", "cameractrl", "mirage"],
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n."),
                 *video_size(step=16),
-                _scale("The host's own moves go 1.5 units at speed 1."),
+                _scale("ComfyUI's own moves go 1.5 units at speed 1."),
             ],
             outputs=[
                 io.WanCameraEmbedding.Output(display_name="camera_embedding", tooltip="For WanCameraImageToVideo."),
@@ -59,8 +59,8 @@ class CameraPathToCameraCtrl(io.ComfyNode):
             outputs=[
                 CameraCtrlSocket.Output(
                     display_name="cameractrl_poses",
-                    tooltip="One list of 19 numbers per frame: time, normalised fx, fy, cx, cy, 0, 0, and the three "
-                    "rows of world2cam.",
+                    tooltip="One list of 19 numbers per video frame: time, normalised fx, fy, cx, cy, 0, 0, and the "
+                    "three rows of world2cam.",
                 )
             ],
         )

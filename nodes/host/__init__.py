@@ -1,1 +1,1 @@
-"""The one place that touches comfy.* and the host's files and models."""
+"""The one place that touches comfy.* and ComfyUI's files and models."""

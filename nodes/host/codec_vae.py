@@ -1,4 +1,4 @@
-"""The patch codec inside the host's own VAE class, so that every node that takes a VAE takes it."""
+"""The patch codec inside ComfyUI's own VAE class, so that every node that takes a VAE takes it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ...mirage_core.learned_codec import load_codec
 class PatchCodecVAE(comfy.sd.VAE):
     """A ``comfy.sd.VAE`` whose first stage model is a ``PatchCodec``, plain or learned.
 
-    The host's constructor recognises checkpoints; it is run on a tiny one of its own that has no weights (its pixel
+    ComfyUI's constructor recognises checkpoints; it is run on a tiny one of its own that has no weights (its pixel
     space VAE), which sets up device, patcher and memory management, and then told about shapes and the model.
     """
 
@@ -25,7 +25,7 @@ class PatchCodecVAE(comfy.sd.VAE):
             codec, load_device=self.patcher.load_device, offload_device=self.patcher.offload_device
         )
         self.latent_channels, self.latent_dim, self.output_channels = CHANNELS, 3, 3
-        # (frames, height, width): functions for the time axis, as the host's video VAEs have them
+        # (frames, height, width): functions for the time axis, as ComfyUI's video VAEs have them
         self.downscale_ratio = (lambda frames: (frames + TEMPORAL - 1) // TEMPORAL, patch, patch)
         self.upscale_ratio = (lambda frames: max(0, TEMPORAL * frames - TEMPORAL + 1), patch, patch)
         self.downscale_index_formula = self.upscale_index_formula = (TEMPORAL, patch, patch)

@@ -21,7 +21,7 @@ FAR = 4.0  # median depths: nothing is brighter beyond
 
 
 def write_scene(geometry: Geometry, memory: LatentMemory | None) -> dict[str, str]:
-    """Write a .safetensors file to the temp folder, and return the host's name for it.
+    """Write a .safetensors file to the temp folder, and return ComfyUI's name for it.
 
     It holds ``xyz`` ``(N, 3)`` in the frame of the start camera, 1 = the median depth of its picture; ``rgb`` uint8
     ``(N, 3)``; ``width`` ``(N,)`` of the tokens, in the same unit. The header's ``scene`` is JSON: K of the start

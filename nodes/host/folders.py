@@ -1,4 +1,4 @@
-"""Where files may be: inside the host's input and output folders, nowhere else."""
+"""Where files may be: inside ComfyUI's input and output folders, nowhere else."""
 
 from collections.abc import Iterable
 from pathlib import Path

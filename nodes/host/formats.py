@@ -8,7 +8,7 @@ from ...mirage_core import LatentSpec, MirageError
 from ...mirage_core.codec import PATCHES, PatchCodec
 from ...mirage_core.learned_codec import LEARNED_CODEC
 
-# The host's video VAEs by (class of the model, latent channels). A name keeps latents of equal shape apart.
+# ComfyUI's video VAEs by (class of the model, latent channels). A name keeps latents of equal shape apart.
 VIDEO_VAES = {
     ("WanVAE", 16): "wan21",
     ("WanVAE", 48): "wan22",
@@ -46,7 +46,7 @@ UNNAMED = {16: "wan21", 48: "wan22"}  # a memory that does not know its format i
 
 
 def spec_of(vae) -> LatentSpec:
-    """The latents that a host VAE makes.
+    """The latents that a VAE of ComfyUI's makes.
 
     Raises:
         MirageError: its latent frames do not all span the same number of video frames.
@@ -61,7 +61,7 @@ def spec_of(vae) -> LatentSpec:
     name, temporal = _name(vae), vae.temporal_compression_decode() or 1
     if name not in LATENT_FORMATS:
         return LatentSpec(vae.latent_channels, vae.spacial_compression_encode(), temporal, name)
-    latent_format = LATENT_FORMATS[name]  # the host gives its small VAE of LTX-2 the strides of another one
+    latent_format = LATENT_FORMATS[name]  # ComfyUI gives its small VAE of LTX-2 the strides of another one
     strides = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
     return LatentSpec(vae.latent_channels, *strides, name)
 

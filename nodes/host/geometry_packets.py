@@ -1,4 +1,4 @@
-"""Depth, as the host's geometry models and depth pictures bring it, to ``Geometry``."""
+"""Depth, as ComfyUI's geometry models and depth pictures bring it, to ``Geometry``."""
 
 import torch
 from torch import Tensor

@@ -36,7 +36,7 @@ def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spatial
 
 
 def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, temporal: int) -> Tensor | None:
-    """A host MASK ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
+    """A MASK of ComfyUI's ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
 
     One mask serves all frames. None: it is the one that ComfyUI makes up.
     """

@@ -1,4 +1,4 @@
-"""LoRA files in the key style of the released training code, through the host's own LoRA code."""
+"""LoRA files in the key style of the released training code, through ComfyUI's own LoRA code."""
 
 import re
 from pathlib import Path
@@ -42,7 +42,7 @@ def load_lora(model: ModelPatcher, path: str | Path, strength: float) -> ModelPa
 
 
 def _host_keys(name: str, table: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights under the keys that the host reads: ``diffusion_model.<layer>.lora_A.weight``."""
+    """The same weights under the keys that ComfyUI reads: ``diffusion_model.<layer>.lora_A.weight``."""
     lora = {}
     for key, value in table.items():
         found = KEY.match(PREFIXES.sub("", key))

@@ -1,4 +1,4 @@
-"""The host's 3D viewer: three.js axes (x right, y up, z backward), a point cloud scaled to the unit sphere."""
+"""ComfyUI's 3D viewer: three.js axes (x right, y up, z backward), a point cloud scaled to the unit sphere."""
 
 import torch
 

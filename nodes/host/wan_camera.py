@@ -1,4 +1,4 @@
-"""Cameras as the host's camera-controlled Wan models take them: Plücker coordinates of every pixel's ray."""
+"""Cameras as ComfyUI's camera-controlled Wan models take them: Plücker coordinates of every pixel's ray."""
 
 import comfy.model_management
 import numpy as np
@@ -15,7 +15,7 @@ STRIDE = 4  # video frames that share a latent frame; the first one stands for f
 def wan_camera_embedding(cameras: Cameras, size: tuple[int, int], scale: float) -> Tensor:
     """WAN_CAMERA_EMBEDDING ``(1, 24, T, H, W)``: moment and direction of every ray, four frames to a latent one.
 
-    The first camera becomes the origin, as in the host's own node and in CameraCtrl (arXiv 2404.02101).
+    The first camera becomes the origin, as in ComfyUI's own node and in CameraCtrl (arXiv 2404.02101).
 
     Args:
         cameras: one per video frame, 1 + 4 n.

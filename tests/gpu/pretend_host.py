@@ -1,6 +1,6 @@
 """ComfyUI as it starts on a machine with a GPU, in this process, around a ``PretendGPU``.
 
-The host decides at import what machine it runs on: this comes before anything of it is imported, once per process.
+ComfyUI decides at import what machine it runs on: this comes before anything of it is imported, once per process.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 STARTS = {  # how users start it: arguments, and whether weights come through the dynamic loader
     "default": ({}, False),
-    "dynamic": ({}, True),  # what the host does on NVIDIA
+    "dynamic": ({}, True),  # what ComfyUI does on NVIDIA
     "gpu-only": ({"gpu_only": True}, False),
     "lowvram": ({"lowvram": True}, False),
     "fp16-intermediates": ({"fp16_intermediates": True}, False),
@@ -31,8 +31,8 @@ STARTS = {  # how users start it: arguments, and whether weights come through th
 
 @contextmanager
 def pretend_host(host: Path, base: Path, packs: list[Path], start: str = "default", root: str = ""):
-    """Start the host; gives its ``nodes`` module and the GPU, which is entered."""
-    assert "comfy.model_management" not in sys.modules, "the host is imported already"
+    """Start ComfyUI; gives its ``nodes`` module and the GPU, which is entered."""
+    assert "comfy.model_management" not in sys.modules, "ComfyUI is imported already"
     arguments, dynamic = STARTS[start]
     sys.path.insert(0, str(host))
     with ExitStack() as stack:
@@ -99,7 +99,7 @@ def _load_safetensors(path):
 
 @contextmanager
 def _dynamic_loader():
-    """The host's dynamic loader, with a GPU that never has room for a weight: each is copied when it is used."""
+    """ComfyUI's dynamic loader, with a GPU that never has room for a weight: each is copied when it is used."""
     import comfy.memory_management
     import comfy.model_patcher
     import comfy_aimdo.host_buffer

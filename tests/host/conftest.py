@@ -47,7 +47,7 @@ def on_a_pretend_gpu(host: Path, base: Path, start: str):
 
 @pytest.fixture(scope="session")
 def comfy(host, tmp_path_factory):
-    """The host inside this process: its `nodes` module, with this pack and the checkpoints of `tiny_models` loaded."""
+    """ComfyUI inside this process: its `nodes` module, with this pack and the checkpoints of `tiny_models` loaded."""
     start = os.environ.get("MIRAGE_PRETEND_START")
     if start:
         with on_a_pretend_gpu(host, tmp_path_factory.mktemp("comfy"), start) as nodes, torch.inference_mode():
@@ -71,7 +71,7 @@ def comfy(host, tmp_path_factory):
     asyncio.run(load())
     assert Path(nodes.__file__).parent == host
     write_tiny_models(Path(folder_paths.models_dir))
-    with torch.inference_mode():  # as the host runs nodes
+    with torch.inference_mode():  # as ComfyUI runs nodes
         yield nodes
 
 

@@ -6,14 +6,14 @@ import torch
 from remembered import text
 from tiny_models import DIM, TEXT, random_weights
 
-SHORT = 32  # of a text's tokens, where the host reads it from the file
+SHORT = 32  # of a text's tokens, where ComfyUI reads it from the file
 
 
 def wan(cls: str, file: str = "model", transformer: dict | None = None, **sizes):
-    """A MODEL of a Wan class of the host.
+    """A MODEL of a Wan class of ComfyUI.
 
     Args:
-        file: the host's module that has the class.
+        file: ComfyUI's module that has the class.
         transformer: what the file says about itself.
     """
     import importlib
@@ -68,7 +68,7 @@ def cogvideox():
 
 
 def mochi():
-    """Of its detection the host fixes large sizes, so that the model is made from a configuration of small ones."""
+    """Of its detection ComfyUI fixes large sizes, so that the model is made from a configuration of small ones."""
     import comfy.model_detection
     import comfy.model_patcher
 
@@ -102,7 +102,7 @@ def short_texts(mask: torch.dtype | None = None) -> dict:
 
 
 class Read:
-    """What the host hands to a network, call after call: ``x`` with the channels that it adds, and the rest."""
+    """What ComfyUI hands to a network, call after call: ``x`` with the channels that it adds, and the rest."""
 
     def __init__(self, model, monkeypatch):
         self.calls: list[dict] = []

@@ -1,4 +1,4 @@
-"""A remembered wall, half of it, and a tiny model that walks past: for tests inside the host's own process."""
+"""A remembered wall, half of it, and a tiny model that walks past: for tests inside ComfyUI's own process."""
 
 import importlib
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-FRAMES, T = 9, 3  # pixel frames, latent frames
+FRAMES, T = 9, 3  # video frames, latent frames
 SPATIAL = {12: 8, 16: 8, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
 MODELS = {
     "per-token": "wan22_ti2v",
@@ -33,7 +33,7 @@ SAMPLER = dict(seed=3, steps=3, cfg=3.0, sampler_name="euler", scheduler="simple
 
 
 class Pack:
-    """This pack as the host has loaded it."""
+    """This pack as ComfyUI has loaded it."""
 
     def __init__(self, host_nodes):
         self.host_nodes = host_nodes
@@ -111,7 +111,7 @@ def text(seed: int, batch: int = 1) -> list:
 
 
 def mode(name: str, start_percent: float = 0.0, end_percent: float = 1.0, **settings) -> dict:
-    """The dynamic choice as the host hands it to a node."""
+    """The dynamic choice as ComfyUI hands it to a node."""
     return {"mode": {"mode": name, "start_percent": start_percent, "end_percent": end_percent, **settings}}
 
 

@@ -11,7 +11,7 @@ def of(*shape):
     return torch.empty(shape, device="meta")
 
 
-# What the host's detection looks at in a file, by VAE: weights, and what the memory says of its latents.
+# What ComfyUI's detection looks at in a file, by VAE: weights, and what the memory says of its latents.
 VAES = {
     "LTX": ({"decoder.up_blocks.0.res_blocks.0.conv1.conv.weight": of(1024, 1024, 3, 3, 3)}, (128, 32, 8, "ltx")),
     "small LTX-2": ({"decoder.22.bias": of(3), "decoder.1.weight": of(256, 128, 3, 3)}, (128, 32, 8, "ltx")),
@@ -58,7 +58,7 @@ VAES = {
         (16, 8, 1, ""),
     ),
 }
-FAMILIES = {  # classes of the host's supported_models by what their latents are called
+FAMILIES = {  # classes of ComfyUI's supported_models by what their latents are called
     "wan21": ["WAN21_T2V", "WAN21_I2V", "WAN21_Vace", "QwenImage", "CosmosI2VPredict2", "Anima"],
     "wan22": ["WAN22_T2V"],
     "hunyuanvideo": ["HunyuanVideo", "HunyuanVideoI2V", "HunyuanVideoSkyreelsI2V", "Kandinsky5"],
@@ -77,7 +77,7 @@ def pack(comfy):
 
 @pytest.fixture
 def vae(comfy, monkeypatch):
-    """The host's own VAE object of a name, without weights."""
+    """ComfyUI's own VAE object of a name, without weights."""
     import comfy.sd
 
     def build(weights):

@@ -69,7 +69,7 @@ def test_geometry_of_another_scale_is_brought_to_the_memorys(server):
 
 
 @pytest.mark.parametrize("patch", ["8", "16"])
-def test_the_codec_works_in_the_hosts_own_encode_and_decode_tiled_or_not(server, patch):
+def test_the_codec_works_in_comfyuis_encode_and_decode_tiled_or_not(server, patch):
     prompt = {
         **remember(patch),
         "decode": call("VAEDecode", samples=["encode", 0], vae=["vae", 0]),

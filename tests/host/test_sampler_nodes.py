@@ -99,7 +99,7 @@ def test_every_mode_samples_and_both_nodes_take_one_way(server_models, name):
 
 
 def test_the_latent_that_comes_out_works_in_custom_sampling(server_models):
-    """Guider, noise and sigmas of the host's own nodes, and the start frame in front."""
+    """Guider, noise and sigmas of ComfyUI's own nodes, and the start frame in front."""
     prompt = remember("per-token")
     prompt["apply"] = call("Mirage_ApplyMemory", **steering("per-token", start=["encode", 0]))
     prompt["noise"] = call("RandomNoise", noise_seed=3)

@@ -1,4 +1,4 @@
-"""Our paths as the host's camera-controlled models take them, against the host's own node."""
+"""Our paths as ComfyUI's camera-controlled models take them, against ComfyUI's own node."""
 
 import importlib
 
@@ -8,13 +8,13 @@ import torch
 
 from mirage_core import Cameras
 
-pytestmark = pytest.mark.filterwarnings("ignore:Using torch.cross without specifying the dim")  # the host's
+pytestmark = pytest.mark.filterwarnings("ignore:Using torch.cross without specifying the dim")  # ComfyUI's
 MOVES = [
     *("Static", "Pan Up", "Pan Down", "Pan Left", "Pan Right", "Zoom In", "Zoom Out"),
     *("Anti Clockwise (ACW)", "ClockWise (CW)"),
 ]
 WIDTH, HEIGHT, LENGTH, SPEED = 96, 64, 9, 0.7
-FOCAL = 0.5  # of the host's node, in a picture of 1280 x 720
+FOCAL = 0.5  # of ComfyUI's node, in a picture of 1280 x 720
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,13 @@ def ours(comfy):
 
 
 def cameras_of(theirs, move):
-    """The cameras behind one of the host's moves."""
+    """The cameras behind one of ComfyUI's moves."""
     kind = theirs.CAMERA_DICT[move]
     motion = theirs.get_camera_motion(np.array(kind["angle"]), np.array(kind["T"]), SPEED, LENGTH)  # (F, 3, 4)
     cam2world = torch.eye(4).repeat(LENGTH, 1, 1)
     cam2world[:, :3] = torch.from_numpy(motion).float()
     fy = FOCAL
-    fx = HEIGHT * (1280 / 720) * FOCAL / WIDTH  # the host widens it: 1280 x 720 is wider than this picture
+    fx = HEIGHT * (1280 / 720) * FOCAL / WIDTH  # ComfyUI widens it: 1280 x 720 is wider than this picture
     K = torch.tensor([[fx, 0.0, 0.5], [0.0, fy, 0.5], [0.0, 0.0, 1.0]])
     return Cameras(cam2world, K)
 

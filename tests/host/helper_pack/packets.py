@@ -1,4 +1,4 @@
-"""Geometry packets in the form in which the host's MoGe and Depth Anything 3 nodes hand them over."""
+"""Geometry packets in the form in which ComfyUI's MoGe and Depth Anything 3 nodes hand them over."""
 
 import torch
 from comfy_api.latest import io
@@ -63,7 +63,7 @@ class DepthAnythingPacket(io.ComfyNode):
 
 
 class WallModel:
-    """In the place of the host's MoGe model: a wall at 4 units, sky above it."""
+    """In the place of ComfyUI's MoGe model: a wall at 4 units, sky above it."""
 
     def infer(self, images, resolution_level, fov_x, force_projection, apply_mask):
         depth = torch.full((len(images), *images.shape[2:]), 4.0)
@@ -74,7 +74,7 @@ class WallModel:
 
 
 class BlindModel:
-    """In the place of the host's MoGe model: it fails."""
+    """In the place of ComfyUI's MoGe model: it fails."""
 
     def infer(self, images, **settings):
         raise ValueError("blind")

@@ -29,7 +29,7 @@ def golden(comfy, code):
 
 
 def flow(model, target, timestep, context):
-    """Through the wrappers of the patched model, as the host calls it."""
+    """Through the wrappers of the patched model, as ComfyUI calls it."""
     options = {**model.model_options["transformer_options"], "wrappers": model.wrappers}
     return model.model.diffusion_model(target, timestep, context, transformer_options=options)
 
@@ -65,7 +65,7 @@ def test_samples_with_scenes_of_their_own_are_as_each_alone(code, golden, pack):
     assert (together[0] - together[1]).abs().max() > 0.1
     for number in range(2):
         torch.testing.assert_close(together[number : number + 1], made(scenes[[number]], 1), atol=1e-5, rtol=0)
-    both_texts = together.repeat(2, 1, 1, 1, 1)  # the host samples with and without text in one batch
+    both_texts = together.repeat(2, 1, 1, 1, 1)  # ComfyUI samples with and without text in one batch
     torch.testing.assert_close(made(scenes, 4), both_texts, atol=1e-5, rtol=0)
     with pytest.raises(pack.core.MirageError, match="the memory was read for 2 samples; the sampler brings 3"):
         made(scenes, 3)
