@@ -23,7 +23,9 @@ from .types import CAMERA, CamerasSocket, GeometrySocket
 
 OF_THE_PICTURE, OF_THE_FILE = "of the picture", "of the file"
 SAME_LENS = 2.0**-7  # of the picture: less than half a token
-NOT_MOVED = "Not moved to a picture: frame 0 is the first view of the file. Connect geometry to begin at a picture."
+NOT_MOVED = (
+    "Not moved to a picture: video frame 0 is the first view of the file. Connect geometry to begin at a picture."
+)
 FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
 
 
@@ -226,13 +228,13 @@ def _at_the_picture(cameras: Cameras, picture: Cameras, lens: str) -> tuple[Came
     fitted = moved.with_lens_of(picture)
     taken = fitted if lens == OF_THE_PICTURE else moved
     if torch.allclose(moved.K[0], fitted.K[0], atol=SAME_LENS):
-        return taken, "frame 0 is the picture"
+        return taken, "video frame 0 is the picture"
     files, pictures = (field_of_view(one.K.cpu().numpy()) for one in (moved, picture))
     if lens == OF_THE_PICTURE:
-        return taken, f"frame 0 is the picture, with its lens of {pictures}, in place of the file's"
+        return taken, f"video frame 0 is the picture, with its lens of {pictures}, in place of the file's"
     return taken, (
-        f"Careful: frame 0 is not the picture: the file's lens sees {files}, the picture's {pictures}. Set lens to "
-        f"{OF_THE_PICTURE}, unless the video is to have the file's."
+        f"Careful: video frame 0 is not the picture: the file's lens sees {files}, the picture's {pictures}. Set lens "
+        f"to {OF_THE_PICTURE}, unless the video is to have the file's."
     )
 
 

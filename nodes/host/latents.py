@@ -54,7 +54,7 @@ def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, tem
     if len(mask) == (frames - 1) * temporal + 1:
         mask = mask[::temporal]
     if len(mask) not in (1, frames):
-        raise MirageError(f"exclude: must hold 1 mask, or one per frame ({frames}); got {len(mask)}.")
+        raise MirageError(f"exclude: must hold 1 mask, or one per latent frame ({frames}); got {len(mask)}.")
     return mask.expand(frames, -1, -1)
 
 

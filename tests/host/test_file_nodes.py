@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 
 def test_by_default_frame_0_of_a_loaded_path_is_the_picture(server):
-    """Its view and its lens: what is known at frame 0 is what the memory was lifted from."""
+    """Its view and its lens: what is known at video frame 0 is what the memory was lifted from."""
     shutil.copy(ROOT / "tests/data/trajectories/realestate10k.txt", server.base / "input" / "lens.txt")
     shown = {}
     for lens in (None, "of the picture", "of the file"):
@@ -33,13 +33,12 @@ def test_by_default_frame_0_of_a_loaded_path_is_the_picture(server):
     assert shown[None][0] == shown["of the picture"][0]
     for report, on_the_node, K, known in (shown[None], shown["of the picture"]):
         torch.testing.assert_close(K[0], picture["K"][0])
-        assert report == on_the_node and "frame 0 is the picture, with its lens of" in report
+        assert report == on_the_node and "video frame 0 is the picture, with its lens of" in report
         assert torch.equal(known, picture["mask"][0])
     report, _, K, known = shown["of the file"]
     assert (K[0] - picture["K"][0]).abs().max() > 0.05 and not torch.equal(known, picture["mask"][0])
-    assert (
-        "Careful: frame 0 is not the picture: the file's lens sees" in report and "Set lens to of the picture" in report
-    )
+    assert "Careful: video frame 0 is not the picture: the file's lens sees" in report
+    assert "Set lens to of the picture" in report
 
 
 def test_a_path_that_is_not_moved_to_a_picture_says_so(server):

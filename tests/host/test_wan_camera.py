@@ -41,7 +41,7 @@ def cameras_of(theirs, move):
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_the_hosts_own_moves_give_the_hosts_own_embedding(theirs, comfy, move):
+def test_comfyuis_own_moves_give_its_own_embedding(theirs, comfy, move):
     from_host = theirs.WanCameraEmbedding.execute(move, WIDTH, HEIGHT, LENGTH, SPEED).result
     embed = importlib.import_module(f"{comfy.NODE_CLASS_MAPPINGS['Mirage_PathToWanCamera'].__module__}")
     found = embed.wan_camera_embedding(cameras_of(theirs, move), (HEIGHT, WIDTH), 1.0)

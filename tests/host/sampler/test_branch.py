@@ -216,7 +216,7 @@ def test_references_come_first_clean_and_labelled_0(scene, models, sampled, monk
     assert (made - sampled("branch", here)).abs().max() > 1e-3
 
 
-def test_the_host_loads_and_unloads_the_branch_with_the_model(scene, models, sampled, extras):
+def test_comfyui_loads_and_unloads_the_branch_with_the_model(scene, models, sampled, extras):
     import comfy.model_management
 
     here, patcher = scene("branch"), extras["branch"]["branch"].patcher

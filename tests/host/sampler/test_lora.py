@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import DIM, FFN, lora_weights
 
 
-def test_a_lora_in_published_keys_is_the_hosts_own(pack, models, tmp_path):
+def test_a_lora_in_published_keys_is_as_comfyuis_own(pack, models, tmp_path):
     layers = {"blocks.0.self_attn.q": (DIM, DIM), "blocks.3.ffn.2": (DIM, FFN), "blocks.1.cross_attn.v": (DIM, DIM)}
     code, model = pack.module("nodes.host.lora"), models["wan22_ti2v"]
     save_file(lora_weights(layers, prefix="diffusion_model."), tmp_path / "host.safetensors")
