@@ -218,7 +218,7 @@ class LatentMemory:
         check_number("compact", "voxel", voxel, above=0.0)
         if self.num_points == 0:
             return self
-        return replace(self, blocks=compacted(self.points, voxel))
+        return replace(self, blocks=compacted(self._alike(), voxel))
 
     def prune(self, max_bytes: int) -> "LatentMemory":
         """Keep at most ``max_bytes`` of points, by the finest ``compact`` that fits: detail goes, coverage stays.
@@ -232,7 +232,11 @@ class LatentMemory:
             )
         if self.nbytes <= max_bytes:
             return self
-        return replace(self, blocks=pruned(self.points, max_bytes))
+        return replace(self, blocks=pruned(self._alike(), max_bytes))
+
+    def _alike(self) -> PointBlock:
+        """All points as one block, with their features kept as the memory keeps them."""
+        return PointBlock.concatenated([self._stored(block) for block in self.blocks])
 
     def _stored(self, block: PointBlock) -> PointBlock:
         """A block where the memory is, with its features kept as the memory keeps them."""

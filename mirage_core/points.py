@@ -146,6 +146,8 @@ class PointBlock:
 
     @staticmethod
     def concatenated(blocks: Sequence["PointBlock"]) -> "PointBlock":
-        """All points of some blocks that keep their features the same way."""
+        """All points of some blocks. If they keep their features differently: floating point, wide enough for all."""
+        if len({block.store for block in blocks}) > 1:
+            blocks = [replace(block, features=block.tokens(), feature_scale=None) for block in blocks]
         columns = [block.columns for block in blocks]
         return PointBlock(**{name: torch.cat([each[name] for each in columns]) for name in columns[0]})

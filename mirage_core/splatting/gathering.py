@@ -1,6 +1,7 @@
 """What the winning points carry, in plain torch operations."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -50,14 +51,18 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
 
 
 def _tokens(blocks: Sequence[PointBlock], winner: Tensor) -> Tensor:
-    """Latent values ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in."""
+    """Latent values ``(M, C)`` of the points ``winner`` (int64 ``(M,)``), touching only the blocks they lie in.
+
+    Of blocks that keep them differently: in a dtype that is wide enough for all.
+    """
     if len(blocks) == 1:
         return blocks[0].tokens(winner)
     winner, order = winner.sort()
     ends = torch.tensor([len(block) for block in blocks]).cumsum(0)
     stops = torch.searchsorted(winner, ends.to(winner.device)).tolist()  # of each block among the winners
-    like = blocks[0].tokens(slice(0, 0))
-    tokens = like.new_empty(len(winner), like.shape[1])
+    one_of_each = {block.features.dtype: block for block in blocks}.values()
+    dtype = reduce(torch.promote_types, (block.tokens(slice(0, 0)).dtype for block in one_of_each))
+    tokens = torch.empty(len(winner), blocks[0].features.shape[1], dtype=dtype, device=winner.device)
     first = 0  # index of a block's first point
     for block, start, stop, end in zip(blocks, [0, *stops], stops, ends.tolist(), strict=False):
         if stop > start:
