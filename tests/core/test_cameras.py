@@ -28,6 +28,13 @@ def project(cameras, points):
     return ((camera @ cameras.K[0].T) / camera[:, 2:])[:, :2]
 
 
+def lens(numbers):
+    """K ``(T, 3, 3)`` of T times fx, fy, cx, cy."""
+    made = torch.eye(3).repeat(len(numbers), 1, 1)
+    made[:, 0, 0], made[:, 1, 1], made[:, 0, 2], made[:, 1, 2] = torch.tensor(numbers).T
+    return made
+
+
 def test_pixels_and_normalised_intrinsics_say_the_same():
     pixels = torch.tensor([[[16.0, 0, 8.0], [0, 15.6, 6.6], [0, 0, 1.0]]])
     cameras = Cameras.from_pixels(torch.eye(4).unsqueeze(0), pixels, image_size=(12, 20))
@@ -73,6 +80,26 @@ def test_halfway_between_two_poses_is_half_the_turn():
     middle = cameras.interpolated(torch.tensor([0.5, 0.25, 1.0]))
     expected = torch.stack([turned(1, 40.0, (1.0, 0.0, 2.0)), turned(1, 20.0, (0.5, 0.0, 1.0)), cameras.cam2world[1]])
     torch.testing.assert_close(middle.cam2world, expected, atol=1e-6, rtol=0)
+
+
+def test_between_two_views_the_lens_zooms_and_shifts_evenly():
+    path = Cameras(
+        torch.eye(4).repeat(3, 1, 1), lens([[0.8, 1.3, 0.4, 0.5], [1.6, 2.1, 0.6, 0.7], [1.2, 3.1, 0.2, 0.1]])
+    )
+    between = path.interpolated(torch.tensor([0.0, 0.25, 1.5]))
+    wanted = lens([[0.8, 1.3, 0.4, 0.5], [1.0, 1.5, 0.45, 0.55], [1.4, 2.6, 0.4, 0.4]])
+    torch.testing.assert_close(between.K, wanted, atol=1e-6, rtol=0)
+    wanted = lens([[0.8, 1.3, 0.4, 0.5], [1.2, 1.7, 0.5, 0.6], [1.4, 2.6, 0.4, 0.4], [1.2, 3.1, 0.2, 0.1]])
+    torch.testing.assert_close(path.resampled(5).K[[0, 1, 3, 4]], wanted, atol=1e-6, rtol=0)
+
+
+def test_a_path_moved_to_a_turned_start_begins_there_and_keeps_its_shape():
+    path = Cameras(torch.stack([turned(0, 30.0, (1.0, 2.0, 3.0)), turned(1, 50.0, (0.0, 2.0, 1.0))]), K)
+    start = Cameras((turned(2, 70.0, (-3.0, 0.5, 2.0)) @ turned(1, -40.0))[None], K)
+    moved = path.moved_to(start)
+    torch.testing.assert_close(moved.cam2world[0], start.cam2world[0], atol=1e-5, rtol=0)
+    expected = start.cam2world[0] @ torch.linalg.inv(path.cam2world[0]) @ path.cam2world[1]
+    torch.testing.assert_close(moved.cam2world[1], expected, atol=1e-5, rtol=0)
 
 
 def test_cameras_relative_to_one_of_them_have_it_at_the_origin():

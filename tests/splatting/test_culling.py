@@ -1,5 +1,6 @@
 """Blocks that no view can see are not read, and nobody can tell from the result."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,3 +79,25 @@ def test_points_and_tokens_of_blocks_out_of_view_are_never_read():
             object.__setattr__(block, "features", torch.empty(n, 2, device="meta"))
             object.__setattr__(block, "footprint", torch.empty(n, device="meta"))
     assert torch.equal(splat(memory, cameras, (5, 8), device="cpu").latents, expected.latents)
+
+
+@pytest.mark.parametrize("anchor", ["center", "corner"])
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_a_disk_that_reaches_into_the_view_from_as_far_as_disks_do_is_read(side, anchor):
+    """Its point lies four cells from the token at the border, less a hundredth: no block farther out is ever seen."""
+    h, w = 5, 8
+    away = 4.0 - 0.01
+    at = 0.5 if anchor == "center" else 0.0  # where a token stands in its cell
+    u, v = {
+        "left": (at - away, at + 2),
+        "right": (at + w - 1 + away, at + 2),
+        "top": (at + 3, at - away),
+        "bottom": (at + 3, at + h - 1 + away),
+    }[side]
+    K = torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+    point = torch.tensor([[(u / w - 0.5) * 2.0, (v / h - 0.5) * 2.0, 2.0]])
+    block = PointBlock(point, torch.ones(1, 2), footprint=torch.tensor([100.0]))
+    readout = splat(LatentMemory(SPEC, (block,)), Cameras(torch.eye(4)[None], K), (h, w), token_anchor=anchor)
+    at_border = {"left": (slice(None), 0), "right": (slice(None), -1), "top": (0,), "bottom": (-1,)}[side]
+    known = readout.known[0]
+    assert bool(known[at_border].any()) and int(known.sum()) == int(known[at_border].sum())
