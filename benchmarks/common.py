@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "core"), str(ROOT / ".ci")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "core"), str(ROOT / "tests" / "long"), str(ROOT / ".ci")]
 
 from mirage_core import Cameras, PointBlock  # noqa: E402 the path comes first
 from mirage_core.files import whole_file  # noqa: E402

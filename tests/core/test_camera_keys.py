@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirage_core import Cameras, MirageError
@@ -193,6 +193,7 @@ def test_bad_arguments_of_a_path_are_named():
 coordinates = st.integers(-64, 64).map(lambda n: n / 32)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(coordinates, coordinates, coordinates, coordinates), min_size=2, max_size=6))
 def test_a_spline_passes_through_its_poses_and_stays_rigid(rows):
     poses = torch.stack([pose_of(*row) for row in rows])

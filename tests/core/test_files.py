@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from test_camera_files import SIZE, SUFFIXED, winding
+from camera_paths import SIZE, SUFFIXED, winding
 
 from mirage_core.camera_files import WRITABLE, write_cameras
 from mirage_core.files import natural, whole_file, write_text

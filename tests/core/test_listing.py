@@ -5,7 +5,7 @@ import shutil
 import time
 
 import pytest
-from test_camera_files import SIZE, winding
+from camera_paths import SIZE, winding
 
 from mirage_core import listing
 from mirage_core.camera_files import write_cameras

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from damage import damaged
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
-from test_camera_file_kinds import damaged
 from test_storage_and_codec import memory
 
 from mirage_core import MirageError, load_memory, save_memory
