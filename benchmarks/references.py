@@ -28,11 +28,11 @@ WITH_SETS = CASES[0]
 
 def with_python_sets(memory: LatentMemory, past: Cameras, target: Cameras) -> list[int]:
     """Best candidates by IoU of sets of voxel triples, all of them made anew."""
-    voxels = torch.floor(memory.points.xyz / VOXEL).long()
+    voxels = torch.floor(memory.column("xyz") / VOXEL).long()
 
     def seen(camera: Cameras) -> set:
         world2cam = torch.linalg.inv(camera.cam2world[0])
-        points = memory.points.xyz @ world2cam[:3, :3].T + world2cam[:3, 3]
+        points = memory.column("xyz") @ world2cam[:3, :3].T + world2cam[:3, 3]
         xy = (points @ camera.K[0].T)[:, :2] / points[:, 2:].clamp(min=MIN_DEPTH)
         inside = (points[:, 2] >= MIN_DEPTH) & ((xy >= 0) & (xy < 1)).all(dim=1)
         return set(map(tuple, voxels[inside].tolist()))

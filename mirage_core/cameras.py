@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import torch
 from kornia.geometry.liegroup import So3
@@ -13,6 +12,7 @@ from torch import Tensor
 from .devices import check_one_device, resolved
 from .errors import MirageError, check_finite, check_number, check_shape, check_size, describe
 from .splines import pose_spline
+from .values import derived
 
 RIGID_TOLERANCE = 2.0**-8  # how far R^T R may be from the identity: text files carry three digits at worst
 MAX_NORMALISED = 16.0  # a normalised focal length of 16 is a field of view of 3.6 degrees; more is pixels
@@ -35,17 +35,19 @@ class Cameras:
 
     cam2world: Tensor
     K: Tensor
+    _copy: "Cameras | None" = field(default=None, init=False, repr=False)  # on the CPU, of cameras that lie elsewhere
 
     def __post_init__(self):
         cam2world = check_shape("Cameras", "cam2world", self.cam2world, "(T, 4, 4)", (None, 4, 4)).float()
-        if len(cam2world) == 0:
-            raise MirageError(f"Cameras: cam2world must hold at least one camera; got {describe(cam2world)}.")
+        _check_some(cam2world)
         K = _one_per_view(self.K, len(cam2world))
         check_one_device("Cameras", cam2world=cam2world, K=K)
-        _check_rigid(cam2world.cpu())
-        _check_intrinsics(K.cpu())
+        on_cpu = derived(self, cam2world=cam2world.cpu(), K=K.cpu())
+        _check_rigid(on_cpu.cam2world)
+        _check_intrinsics(on_cpu.K)
         object.__setattr__(self, "cam2world", cam2world)
         object.__setattr__(self, "K", K)
+        object.__setattr__(self, "_copy", None if cam2world.device.type == "cpu" else on_cpu)
 
     @classmethod
     def from_pixels(cls, cam2world: Tensor, K_pixels: Tensor, image_size: tuple[int, int]) -> "Cameras":
@@ -72,9 +74,11 @@ class Cameras:
         return len(self.cam2world)
 
     def __getitem__(self, views: int | slice | Sequence[int] | Tensor) -> "Cameras":
-        if isinstance(views, int):
-            views = [views]
-        return Cameras(self.cam2world[views], self.K[views])
+        views = [views] if isinstance(views, int) else views
+        cam2world = check_shape("Cameras", "cam2world", self.cam2world[views], "(T, 4, 4)", (None, 4, 4))
+        _check_some(cam2world)
+        copy = self._copy and self._copy[views.cpu() if isinstance(views, Tensor) else views]
+        return derived(self, cam2world=cam2world, K=self.K[views], _copy=copy)
 
     @property
     def centers(self) -> Tensor:
@@ -91,18 +95,18 @@ class Cameras:
         return self.cam2world.device
 
     def to(self, device: torch.device | str) -> "Cameras":
-        """The cameras on another device; they remember their numbers on the host."""
-        if self.device == resolved(device):
+        """The cameras on another device; they keep their numbers on the CPU as well."""
+        place = resolved(device)
+        if self.device == place:
             return self
-        moved = Cameras(self.cam2world.to(device), self.K.to(device))
-        if moved.device.type != "cpu":
-            moved.__dict__["host"] = self.host
-        return moved
+        if place.type == "cpu":
+            return self.on_cpu
+        return derived(self, cam2world=self.cam2world.to(place), K=self.K.to(place), _copy=self.on_cpu)
 
-    @cached_property
-    def host(self) -> "Cameras":
-        """The same cameras on the CPU."""
-        return self.to("cpu")
+    @property
+    def on_cpu(self) -> "Cameras":
+        """The same cameras on the CPU, without waiting for the device on which they lie."""
+        return self._copy or self
 
     def cropped(self, image_size: tuple[int, int], top: int, left: int, height: int, width: int) -> "Cameras":
         """The cameras of a crop, in pixels, of a picture of ``image_size`` ``(H, W)``. A resize leaves K as it is."""
@@ -199,7 +203,7 @@ class Cameras:
         """
         times = check_shape("Cameras.interpolated", "times", times, "(M,)", (None,))
         if self.device.type != "cpu":  # few numbers, and not every device has what a logarithm of rotations takes
-            return self.host.interpolated(times.cpu()).to(self.device)
+            return self.on_cpu.interpolated(times.cpu()).to(self.device)
         times = times.to(self.K)
         if len(times) == 0 or float(times.min()) < 0 or float(times.max()) > len(self) - 1:
             raise MirageError(f"Cameras.interpolated: times must lie in 0..{len(self) - 1}; got {times.tolist()[:8]}.")
@@ -216,8 +220,10 @@ class Cameras:
     @staticmethod
     def concatenated(parts: Sequence["Cameras"]) -> "Cameras":
         """All cameras of some parts, on the device of the first."""
+        copy = Cameras.concatenated([part.on_cpu for part in parts]) if parts[0]._copy else None
         parts = [part.to(parts[0].device) for part in parts]
-        return Cameras(torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts]))
+        cam2world, K = torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts])
+        return derived(parts[0], cam2world=cam2world, K=K, _copy=copy)
 
 
 def check_start(who: str, start: Cameras, frames: int, scene_depth: float) -> None:
@@ -238,6 +244,11 @@ def check_similarity(who: str, scale: float, rotation: Tensor | None, translatio
     check_finite(who, "translation", translation)
     _check_rotation(who, "rotation", rotation.unsqueeze(0))
     return float(scale), rotation, translation
+
+
+def _check_some(cam2world: Tensor) -> None:
+    if len(cam2world) == 0:
+        raise MirageError(f"Cameras: cam2world must hold at least one camera; got {describe(cam2world)}.")
 
 
 def _one_per_view(K: Tensor, views: int) -> Tensor:

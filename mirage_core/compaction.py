@@ -4,7 +4,6 @@ A readout skips whole blocks that no view can see, so a block should be small in
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from .devices import working_device
 from .errors import MirageError
 from .points import PointBlock
+from .values import derived
 
 BLOCK_POINTS = 4096
 VOXEL_BITS = 20  # per axis: three of them and a sign fit into an int64
@@ -31,7 +31,7 @@ def appended(blocks: Sequence[PointBlock], new: PointBlock) -> tuple[PointBlock,
         return tuple(blocks)
     if len(new) > BLOCK_POINTS:
         return (*blocks, *cut(new))
-    blocks = (*blocks, replace(new, source=None))
+    blocks = (*blocks, derived(new, source=None))
     tail = blocks[-FEW_BLOCKS:]
     if len(tail) < FEW_BLOCKS or any(len(block) >= FEW_POINTS or block.store != new.store for block in tail):
         return blocks
@@ -72,7 +72,7 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     kept = points[order[first]]
     voxel_of = first.cumsum(0) - 1  # int64 (N,) which of the kept points each stands behind
     area = torch.zeros_like(kept.footprint).index_add_(0, voxel_of, points.footprint[order].square())
-    kept = replace(kept, footprint=area.sqrt().clamp(max=voxel).maximum(kept.footprint))
+    kept = derived(kept, footprint=area.sqrt().clamp(max=voxel).maximum(kept.footprint))
     return _runs(kept.to(device))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from .cameras import Cameras
 from .devices import check_one_device, working_device
 from .errors import MirageError, check_choice, check_shape, check_size, describe
+from .values import derived
 
 POOLINGS = ("median", "bilinear", "min")
 MIN_VALID_SHARE = 0.5  # of a token's pixels: a token that mostly sees no surface has no place in 3D
@@ -59,10 +60,7 @@ class Geometry:
                 "depth (in Python valid=False does, too)."
             )
         valid = wanted & (depth > 0)
-        if not bool(valid.any()):
-            raise MirageError(
-                f"Geometry: depth must be above 0 somewhere; got {describe(depth)} without a valid pixel."
-            )
+        _check_some(depth, valid)
         object.__setattr__(self, "depth", torch.where(valid, depth, 0.0))
         object.__setattr__(self, "valid", valid)
         object.__setattr__(self, "cameras", self.cameras.to(depth.device))
@@ -73,7 +71,7 @@ class Geometry:
     def __getitem__(self, frames) -> "Geometry":
         """The geometry of some frames (a slice or a list of frame numbers)."""
         frames = [frames] if isinstance(frames, int) else frames
-        return Geometry(self.depth[frames], self.cameras[frames], self.valid[frames])
+        return self._part(self.cameras[frames], frames)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -92,7 +90,13 @@ class Geometry:
         """A crop in pixels of this geometry's own picture; depth and cameras change together."""
         cameras = self.cameras.cropped(self.image_size, top, left, height, width)
         rows, columns = slice(top, top + height), slice(left, left + width)
-        return Geometry(self.depth[:, rows, columns], cameras, self.valid[:, rows, columns])
+        return self._part(cameras, (slice(None), rows, columns))
+
+    def _part(self, cameras: Cameras, index) -> "Geometry":
+        """The pixels of an index, which belong to ``cameras``."""
+        depth, valid = self.depth[index], self.valid[index]
+        _check_some(depth, valid)
+        return derived(self, depth=depth, cameras=cameras, valid=valid)
 
     def cropped_to_tokens(self, size: tuple[int, int], spatial: int) -> "Geometry":
         """Crop to the part of the picture that a VAE encoded: the centre, in whole tokens of ``spatial`` pixels.
@@ -159,6 +163,11 @@ class Geometry:
 def token_crop(image_size: tuple[int, int], spatial: int) -> tuple[slice, slice]:
     """Rows and columns of a picture that a VAE encodes: the centre, in whole tokens of ``spatial`` pixels."""
     return tuple(slice(n % spatial // 2, n % spatial // 2 + n // spatial * spatial) for n in image_size)
+
+
+def _check_some(depth: Tensor, valid: Tensor) -> None:
+    if not bool(valid.any()):
+        raise MirageError(f"Geometry: depth must be above 0 somewhere; got {describe(depth)} without a valid pixel.")
 
 
 def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -106,15 +106,23 @@ class LatentMemory:
         each = torch.stack([block.bounds for block in self.blocks if len(block)])  # (blocks, 2, 3)
         return torch.stack([each[:, 0].amin(dim=0), each[:, 1].amax(dim=0)])
 
-    @property
-    def points(self) -> PointBlock:
-        """All points as one block (a copy if there is more than one block).
+    def as_one_block(self) -> PointBlock:
+        """All points as one block: a copy of all that the memory holds if there is more than one block.
 
         Raises:
             MirageError: the memory is empty.
         """
-        self.require_points("LatentMemory.points")
+        self.require_points("LatentMemory.as_one_block")
         return self.blocks[0] if len(self.blocks) == 1 else PointBlock.concatenated(self.blocks)
+
+    def column(self, name: str) -> Tensor:
+        """One column of all points, ``(N, ...)``, without the others: any of ``PointBlock.columns`` but features."""
+        return torch.cat([block.columns[name] for block in self.blocks])
+
+    @property
+    def points(self) -> PointBlock:
+        """``as_one_block``. TODO: goes as soon as no node reads it: it hides a copy."""
+        return self.as_one_block()
 
     def require_points(self, who: str) -> None:
         if self.num_points == 0:
@@ -261,4 +269,4 @@ def _keyframes(block: PointBlock, cameras: Cameras | None) -> Keyframes:
     if block.source is not None:
         numbers = dict(zip(block.source.view.tolist(), block.frame.tolist(), strict=True))
         frames = [numbers.get(view, view) for view in frames]
-    return Keyframes(cameras.host, tuple(int(frame) for frame in frames))
+    return Keyframes(cameras.on_cpu, tuple(int(frame) for frame in frames))

@@ -49,7 +49,7 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
     """
     check_number("revisits", "distance", distance, above=0.0)
     check_number("revisits", "angle", angle, above=0.0)
-    cameras = cameras.host  # few numbers, read one by one, in float64
+    cameras = cameras.on_cpu  # few numbers, read one by one, in float64
     centers, rotation = cameras.centers, cameras.cam2world[:, :3, :3]
     apart = torch.cdist(centers.double(), centers.double())  # (F, F)
     turned = _angles(rotation)  # (F, F) degrees

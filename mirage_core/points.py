@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .devices import check_one_device, resolved
 from .errors import MirageError, check_choice, check_finite, check_shape, describe
+from .values import derived
 
 STORES = ("float32", "float16", "bfloat16", "int8")  # how features can be kept
 INT8_LARGEST = 127.0
@@ -83,7 +84,9 @@ class PointBlock:
     def __getitem__(self, index: Tensor | slice) -> "PointBlock":
         """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
         index = index.to(self.device) if isinstance(index, Tensor) else index
-        return PointBlock(**{name: column[index] for name, column in self.columns.items()})
+        columns = {name: column[index] for name, column in self.columns.items()}
+        check_shape("PointBlock", "xyz", columns["xyz"], "(N, 3)", (None, 3))
+        return derived(self, **columns, source=None)
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +97,7 @@ class PointBlock:
         if self.device == resolved(device):
             return self
         source = self.source and replace(self.source, view=self.source.view.to(device))
-        return PointBlock(**{name: column.to(device) for name, column in self.columns.items()}, source=source)
+        return derived(self, **{name: column.to(device) for name, column in self.columns.items()}, source=source)
 
     @property
     def columns(self) -> dict[str, Tensor]:
@@ -148,6 +151,7 @@ class PointBlock:
     def concatenated(blocks: Sequence["PointBlock"]) -> "PointBlock":
         """All points of some blocks. If they keep their features differently: floating point, wide enough for all."""
         if len({block.store for block in blocks}) > 1:
-            blocks = [replace(block, features=block.tokens(), feature_scale=None) for block in blocks]
+            blocks = [derived(block, features=block.tokens(), feature_scale=None) for block in blocks]
         columns = [block.columns for block in blocks]
-        return PointBlock(**{name: torch.cat([each[name] for each in columns]) for name in columns[0]})
+        joined = {name: torch.cat([each[name] for each in columns]) for name in columns[0]}
+        return derived(blocks[0], **joined, source=None)

@@ -21,11 +21,10 @@ def memory_summary(memory: LatentMemory) -> dict:
     }
     if memory.num_points:
         low, high = memory.bounds
-        points = memory.points
         summary["extent"] = [round(float(n), 3) for n in high - low]
-        summary["frames"] = len(torch.unique(points.frame))
-        summary["confidence"] = round(float(points.confidence.mean()), 3)
-        summary["token_width"] = round(float(points.footprint.median()), 4)
+        summary["frames"] = len(torch.unique(memory.column("frame")))
+        summary["confidence"] = round(float(memory.column("confidence").mean()), 3)
+        summary["token_width"] = round(float(memory.column("footprint").median()), 4)
     return summary
 
 

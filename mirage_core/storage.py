@@ -107,7 +107,7 @@ def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
     Args:
         rgb: ``(N, 3)`` colours, 0..1.
     """
-    points = memory.points
+    points = memory.as_one_block()
     check_shape("point_cloud_ply", "rgb", rgb, f"({len(points)}, 3)", (len(points), 3))
     vertex = np.zeros(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     xyz = (points.xyz * points.xyz.new_tensor([1.0, -1.0, -1.0])).cpu().numpy()

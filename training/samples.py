@@ -230,7 +230,7 @@ def worn_memory(
 ) -> LatentMemory:
     """A memory with noise on its tokens and some of them gone, as one that was written from generated frames."""
     low, high = settings.dropout
-    points = memory.points
+    points = memory.as_one_block()
     gone = low + (high - low) * torch.rand(1, generator=generator)
     points = points[torch.rand(len(points), generator=generator) >= gone]
     deviation = settings.noise * torch.rand(1, generator=generator) * statistics.deviation

@@ -75,7 +75,7 @@ class Written:
 
     @property
     def cam2world(self) -> np.ndarray:
-        return self.cameras.host.cam2world.double().numpy()
+        return self.cameras.on_cpu.cam2world.double().numpy()
 
     @property
     def world2cam(self) -> np.ndarray:
@@ -84,7 +84,7 @@ class Written:
     @property
     def K(self) -> np.ndarray:
         """``(T, 3, 3)`` normalised."""
-        return self.cameras.host.K.double().numpy()
+        return self.cameras.on_cpu.K.double().numpy()
 
     @property
     def K_pixels(self) -> np.ndarray:

@@ -77,7 +77,7 @@ class Views:
     @staticmethod
     def of(cameras: Cameras, size: tuple[int, int], token_anchor: str) -> "Views":
         """On the CPU, whatever the device of the cameras: every device is given the same numbers."""
-        cameras, (h, w) = cameras.host, size
+        cameras, (h, w) = cameras.on_cpu, size
         cells = cameras.K.new_tensor([w, h])
         focal = cameras.K.diagonal(dim1=1, dim2=2)[:, :2] * cells  # (T, 2)
         mean = (focal[:, 0] * focal[:, 1]).sqrt()

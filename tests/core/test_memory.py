@@ -88,7 +88,7 @@ def test_frames_that_were_recorded_name_the_keyframes():
     block = lift(torch.zeros(2, 3, *SIZE), Geometry(depth, here), frames=torch.tensor([7, 11]))
     memory = remember(block, here)
     assert [keyframe.frame for keyframe in memory.keyframes] == [7, 11]
-    assert set(memory.points.frame.tolist()) == {7, 11}
+    assert set(memory.as_one_block().frame.tolist()) == {7, 11}
     torch.testing.assert_close(memory.keyframes[1].camera.cam2world, here[1].cam2world)
 
 
@@ -136,7 +136,7 @@ def test_compacting_keeps_the_finest_point_of_each_voxel_and_lets_it_cover_the_o
     block = PointBlock(xyz, torch.arange(9.0).view(3, 3), footprint=torch.tensor([0.4, 0.3, 0.2]))
     memory = LatentMemory(SPEC).insert(block, "append").compact(voxel=1.0)
     assert memory.num_points == 2
-    kept = memory.points
+    kept = memory.as_one_block()
     assert kept.features.tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
     torch.testing.assert_close(kept.footprint, torch.tensor([0.5, 0.2]))  # sqrt(0.4^2 + 0.3^2)
 
@@ -221,7 +221,7 @@ def test_a_large_insert_is_cut_along_a_curve_through_space_and_loses_nothing():
     memory = LatentMemory(SPEC).insert(block, "append")
     volumes = [(b.bounds[1] - b.bounds[0]).prod() for b in memory.blocks]
     assert len(volumes) == 5 and sum(volumes) < 0.5 * 5 * 8**3
-    rows = torch.cat([memory.points.xyz, memory.points.features], dim=1)
+    rows = torch.cat([memory.as_one_block().xyz, memory.as_one_block().features], dim=1)
     expected = torch.cat([block.xyz, block.features], dim=1)
     assert torch.equal(rows.unique(dim=0), expected.unique(dim=0))
 
@@ -231,4 +231,37 @@ def test_many_small_inserts_are_joined_in_the_order_in_which_they_came():
     for number in range(100):
         memory = memory.insert(PointBlock(torch.full((100, 3), float(number)), torch.zeros(100, 3)), "append")
     assert memory.num_points == 10_000 and len(memory.blocks) < 24
-    assert torch.equal(memory.points.xyz[:, 0], torch.arange(100.0).repeat_interleave(100))
+    assert torch.equal(memory.as_one_block().xyz[:, 0], torch.arange(100.0).repeat_interleave(100))
+
+
+def test_parts_of_values_that_were_checked_are_not_checked_again(monkeypatch):
+    """A part, a move to another device and blocks side by side cost what their tensors do."""
+    cameras = at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (2.0, 0.0, 0.0))
+    block, geometry = wall(cameras), Geometry(torch.full((3, 12, 20), 4.0), cameras)
+
+    def checked(self):
+        raise AssertionError(f"a {type(self).__name__} is checked again")
+
+    for kind in (Cameras, PointBlock, Geometry):
+        monkeypatch.setattr(kind, "__post_init__", checked)
+    part = cameras[[2, 0]].to("meta")
+    assert part.device.type == "meta" and torch.equal(part.on_cpu.cam2world, cameras.cam2world[[2, 0]])
+    assert torch.equal(part[1].on_cpu.centers, cameras.centers[:1])
+    there = Cameras.concatenated([part, cameras])
+    assert len(there) == 5 and there.on_cpu.centers[:, 0].tolist() == [2.0, 0.0, 0.0, 1.0, 2.0]
+    right = block.xyz[:, 0] > 0
+    assert len(PointBlock.concatenated([block[right], block[:4]]).to("meta")) == 4 + int(right.sum())
+    assert geometry[1:].depth.shape == (2, 12, 20)
+
+
+def test_parts_that_are_no_cameras_points_or_geometry_are_refused():
+    cameras = at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+    with pytest.raises(MirageError, match=r"cam2world must hold at least one camera; got float32 \(0, 4, 4\)"):
+        cameras[2:]
+    with pytest.raises(MirageError, match=r"cam2world must be \(T, 4, 4\); got float32 \(4, 4\)"):
+        cameras[torch.tensor(1)]
+    with pytest.raises(MirageError, match=r"xyz must be \(N, 3\); got float32 \(3,\)"):
+        wall(cameras)[3]
+    half = Geometry(torch.cat([torch.ones(1, 12, 20), torch.zeros(1, 12, 20)]), cameras)
+    with pytest.raises(MirageError, match="without a valid pixel"):
+        half[1]

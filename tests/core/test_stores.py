@@ -44,7 +44,7 @@ def test_a_view_shows_each_token_as_its_own_block_keeps_it(stores):
 @mixed
 def test_all_points_together_carry_the_tokens_of_their_blocks(stores):
     both = memory(stores)
-    assert torch.equal(both.points.tokens().float(), tokens(both.blocks))
+    assert torch.equal(both.as_one_block().tokens().float(), tokens(both.blocks))
 
 
 @mixed
@@ -63,7 +63,7 @@ def test_pruning_keeps_tokens_as_the_memory_keeps_them_and_within_the_budget(sto
     pruned = both.prune(budget)
     assert 0.5 * budget < pruned.nbytes <= budget and {one.store for one in pruned.blocks} == {stores[0]}
     everything = both.stored_as(stores[0])
-    places = (pruned.points.xyz[:, None] == everything.points.xyz[None]).all(dim=-1)  # (kept, N)
+    places = (pruned.as_one_block().xyz[:, None] == everything.as_one_block().xyz[None]).all(dim=-1)  # (kept, N)
     assert places.sum(dim=1).tolist() == [1] * pruned.num_points
     kept = tokens(everything.blocks)[places.int().argmax(dim=1)]
     torch.testing.assert_close(tokens(pruned.blocks), kept, rtol=1e-6, atol=0)

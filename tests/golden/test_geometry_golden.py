@@ -50,7 +50,7 @@ def test_a_lifted_frame_has_the_points_and_features_of_the_published_code(golden
 
 def test_an_update_appends_the_points_of_the_published_code_in_its_order(golden, memories):
     torch.testing.assert_close(
-        memories[1].points.xyz, golden["update.points"][golden["update.valid"]], rtol=0, atol=1e-5
+        memories[1].as_one_block().xyz, golden["update.points"][golden["update.valid"]], rtol=0, atol=1e-5
     )
 
 

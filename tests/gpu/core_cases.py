@@ -104,7 +104,7 @@ def test_a_readout_is_the_same_on_every_device(gpu, memory, device, store, backe
 
 @pytest.mark.parametrize("store", STORES)
 def test_reading_a_memory_on_the_gpu_with_triton_waits_for_nothing(gpu, store):
-    points = remembered("cuda", store).points
+    points = remembered("cuda", store).as_one_block()
     memory = LatentMemory(room.SPEC, tuple(points[n : n + 40] for n in range(0, len(points), 40)))  # some are not seen
     views = CAMERAS[[0]]
     splat(memory, views, room.SIZE, backend="triton")  # the boxes of its blocks are taken once
@@ -157,7 +157,7 @@ def test_a_memory_stays_where_it_is(gpu, memory, block, cameras, policy):
     assert devices_of(merged) == {memory}
     compact, budget = merged.compact(0.2), merged.prune(20_000)
     assert devices_of(compact) == devices_of(budget) == {memory} and budget.nbytes <= 20_000
-    assert torch.equal(compact.points.xyz.cpu(), expected.merge(remembered()).compact(0.2).points.xyz)
+    assert torch.equal(compact.as_one_block().xyz.cpu(), expected.merge(remembered()).compact(0.2).as_one_block().xyz)
 
 
 def test_a_block_that_is_moved_knows_its_cells_still(gpu):

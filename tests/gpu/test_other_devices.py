@@ -69,7 +69,7 @@ def test_what_is_written_and_cut_stays_there(place, policy):
         kept = [memory, memory.compact(0.4), memory.prune(9000), memory.transform(2.0)]
         kept.append(LatentMemory(room.SPEC).insert(_many(block), "append", views))  # cut along a curve
         assert all(one.device == torch.device(device) for one in kept)
-        grown.append([one.points.xyz.cpu() for one in kept])
+        grown.append([one.as_one_block().xyz.cpu() for one in kept])
     for ours, expected in zip(*reversed(grown), strict=True):
         assert torch.equal(ours, expected)
 
@@ -91,7 +91,7 @@ def test_geometry_is_aligned_covered_and_compared_there(place, tmp_path):
     frames = torch.rand(len(PATH), 16, 16, 3)
     assert len(loop_closure(frames.to(place), PATH.to(place), 0.01, 1.0)) == len(loop_closure(frames, PATH, 0.01, 1.0))
     save_memory(memory, tmp_path / "memory.safetensors")
-    assert torch.equal(load_memory(tmp_path / "memory.safetensors").points.xyz, memory.points.xyz.cpu())
+    assert torch.equal(load_memory(tmp_path / "memory.safetensors").as_one_block().xyz, memory.as_one_block().xyz.cpu())
 
 
 def test_cameras_there_give_the_same_cameras(place):
@@ -103,7 +103,7 @@ def test_cameras_there_give_the_same_cameras(place):
         lambda cameras: cameras.moved_to(PATH[[5]].to(place)),
         lambda cameras: Cameras.concatenated([cameras, PATH]),
     ):
-        torch.testing.assert_close(change(path).host.cam2world, change(PATH).cam2world)
+        torch.testing.assert_close(change(path).on_cpu.cam2world, change(PATH).cam2world)
 
 
 def test_a_walk_goes_on_there(place):

@@ -136,7 +136,7 @@ def test_alignment_keeps_a_memory_true_when_every_new_depth_has_another_scale(di
         """Median error of the depth at which the later cameras see the points that they wrote."""
         errors = []
         for frame in (1, 2):
-            points = memory.points
+            points = memory.as_one_block()
             mine = LatentMemory(memory.spec, (points[points.frame == frame],))
             seen = splat(mine, dining.geometry.cameras[[frame]], dining.size, footprint=False)
             true = dining.geometry.pooled(dining.size)[0][frame]

@@ -36,7 +36,7 @@ def scene(seed, far, spread):
 def test_a_readout_is_the_same_as_without_culling(seed, far, spread, corner):
     memory, cameras = scene(seed, far, spread)
     anchor = "corner" if corner else "center"
-    points = memory.points
+    points = memory.as_one_block()
     for footprint in (points.footprint, None):
         every = portable.winning_points(points.xyz, footprint, Views.of(cameras, (5, 8), anchor))
         ours = splat(memory, cameras, (5, 8), footprint is not None, anchor)
@@ -49,7 +49,7 @@ def test_far_blocks_are_skipped_and_near_ones_are_not():
     memory, cameras = scene(seed=1, far=8.0, spread=0.01)
     views = Views.of(cameras, (5, 8), "center")
     seen = visible_blocks(memory.blocks, views)
-    winners = portable.winning_points(memory.points.xyz, memory.points.footprint, views)
+    winners = portable.winning_points(memory.as_one_block().xyz, memory.as_one_block().footprint, views)
     ends = torch.tensor([len(block) for block in memory.blocks]).cumsum(0)
     owners = set(torch.searchsorted(ends, winners[winners >= 0], right=True).tolist())
     assert 0 < len(owners) and owners <= set(seen) and len(seen) < 0.7 * len(memory.blocks)

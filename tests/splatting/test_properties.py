@@ -160,7 +160,7 @@ def test_the_order_of_points_of_different_depths_changes_only_their_numbers(n, g
 @given(exact_scenes(), st.integers(0, 59), st.booleans())
 def test_how_points_are_cut_into_blocks_changes_nothing(scene, cut, footprint):
     memory, cameras, grid = scene
-    whole = memory.points
+    whole = memory.as_one_block()
     parts = LatentMemory(SPEC, (whole[:cut], whole[cut:cut], whole[cut:]))
     before, after = (splat(m, cameras, grid, footprint) for m in (memory, parts))
     assert torch.equal(after.point, before.point)

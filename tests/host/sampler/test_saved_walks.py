@@ -50,7 +50,7 @@ def same_only_if_same(walked, sampled_chunks, mode, here, common, change):
     fresh = walked(mode, here, **{**common, **change, "save_as": ""})
     assert len(sampled_chunks) == 2, f"{change} was not noticed"
     assert torch.equal(changed.result[0]["samples"], fresh.result[0]["samples"])
-    assert torch.equal(changed.result[2].points.xyz, fresh.result[2].points.xyz)
+    assert torch.equal(changed.result[2].as_one_block().xyz, fresh.result[2].as_one_block().xyz)
     del sampled_chunks[:]
     walked(mode, here, **{**common, **change})
     assert not sampled_chunks, f"{change} was not taken up again"

@@ -49,7 +49,7 @@ def test_a_walk_taken_up_again_gives_the_same_frames_and_another_seed_another_wa
     files[1].unlink()  # as if it had been killed in the second chunk
     again = walked("per-token", here, save_as="walks/one")
     assert torch.equal(again.result[0]["samples"], whole.result[0]["samples"])
-    assert torch.equal(again.result[2].points.features, whole.result[2].points.features)
+    assert torch.equal(again.result[2].as_one_block().features, whole.result[2].as_one_block().features)
     assert again.ui["mirage_walk"][0]["chunks"][0] == whole.ui["mirage_walk"][0]["chunks"][0]  # not made again
     other = walked("per-token", here, save_as="walks/one", seed=4)
     assert not torch.equal(other.result[0]["samples"], whole.result[0]["samples"])
@@ -107,7 +107,7 @@ def test_depth_of_a_geometry_model_is_brought_to_the_memorys_scale(long, walked)
     views = [view for chunk in output.ui["mirage_walk"][0]["chunks"] for view in chunk["views"]]
     assert all(view["refused"] == "" and view["scale"] == pytest.approx(0.5, rel=1e-3) for view in views)
     assert all(view["excluded"]["sky"] == 10 for view in views)
-    assert output.result[2].points.xyz[:, 2].max() == pytest.approx(2.0, rel=1e-3)
+    assert output.result[2].as_one_block().xyz[:, 2].max() == pytest.approx(2.0, rel=1e-3)
 
 
 class Detect:

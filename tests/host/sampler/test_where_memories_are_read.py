@@ -64,7 +64,7 @@ def test_latent_memory_cache_writes_what_is_not_there_yet(readings, pack, scene)
         written = node.execute(policy="fill", budget=0.0, voxel=0.0, points=points, memory=here.memory).result[0]
     expected = here.memory.insert(block, "fill", cameras=here.cameras[[0]])
     assert here.memory.num_points < written.num_points == expected.num_points
-    assert torch.equal(written.points.xyz, expected.points.xyz)
+    assert torch.equal(written.as_one_block().xyz, expected.as_one_block().xyz)
 
 
 def test_what_is_read_for_work_on_the_memory_comes_back_to_it(pack, scene, monkeypatch):
