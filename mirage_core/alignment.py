@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .conventions import MIN_DEPTH
 from .errors import MirageError, check_choice, check_number, check_shape
-from .geometry import Geometry
+from .geometry import Geometry, depth_envelope
 
 FITS = ("scale", "scale and shift")
 MIN_COMPARED = 16  # tokens: with fewer in common a fit says nothing
@@ -107,11 +107,9 @@ def contradictions(depth: Tensor, remembered: Tensor, tolerance: float = TOLERAN
     check_number("contradictions", "tolerance", tolerance, above=0.0)
     check_shape("contradictions", "remembered", remembered, f"{tuple(depth.shape)} like depth", depth.shape)
     remembered = remembered.to(depth.device)
-    known = remembered >= MIN_DEPTH
-    near = -F.max_pool2d(-torch.where(known, remembered, torch.inf)[None, None], 3, stride=1, padding=1)[0, 0]
-    far = F.max_pool2d(torch.where(known, remembered, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]
+    near, far = depth_envelope(remembered)
     agrees = (depth >= near * (1 - tolerance)) & (depth <= far * (1 + tolerance))
-    return known & (depth >= MIN_DEPTH) & ~agrees
+    return (remembered >= MIN_DEPTH) & (depth >= MIN_DEPTH) & ~agrees
 
 
 def completed(depth: Tensor) -> Tensor:

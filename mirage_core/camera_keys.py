@@ -5,7 +5,7 @@ web/editor/keys.mjs reads and interpolates the same keys; tests/data/camera_keys
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .cameras import Cameras, check_start
 from .errors import MirageError, brief, damage_refused
-from .splines import pose_spline
+from .splines import neighbours, pose_spline
 
 FORMAT, VERSION = "mirage-camera-keys", 1
 # speeds at the start and at the end of the way to the next key, 1 = even; None: as the ways beside it have them
@@ -48,11 +48,6 @@ class CameraKey:
 
 
 DEFAULT = (CameraKey(0.0, easing="smooth"), CameraKey(1.0, position=(0.0, 0.0, 0.3)))
-
-
-def keys_to_text(keys: tuple[CameraKey, ...]) -> str:
-    """The JSON that ``keys_from_text`` reads."""
-    return json.dumps({"format": FORMAT, "version": VERSION, "keys": [asdict(key) for key in keys]})
 
 
 def keys_from_text(text: str) -> tuple[CameraKey, ...]:
@@ -145,8 +140,8 @@ def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_d
     poses[:, :3, 3] *= scene_depth
     own = math.degrees(2 * math.atan(0.5 / float(start.K[0, 0, 0])))
     degrees = torch.tensor([own if key.field_of_view is None else key.field_of_view for key in keys]).double()
-    low = along.floor().long().clamp(max=max(len(keys) - 2, 0))
-    fov = torch.lerp(degrees[low], degrees[(low + 1).clamp(max=len(keys) - 1)], along - low)
+    low, high, part = neighbours(along, len(keys))
+    fov = torch.lerp(degrees[low], degrees[high], part)
     zoom = math.tan(math.radians(own) / 2) / torch.tan(torch.deg2rad(fov) / 2)  # (F,)
     K = start.K.cpu().repeat(frames, 1, 1)
     K[:, :2, :2] *= zoom.float().view(-1, 1, 1)

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from kornia.geometry.liegroup import So3
-from kornia.geometry.quaternion import Quaternion
 from torch import Tensor
 
 from .devices import check_one_device, resolved
 from .errors import MirageError, check_finite, check_number, check_shape, check_size, describe
-from .splines import pose_spline
+from .splines import neighbours, pose_spline
 from .values import derived
 
 RIGID_TOLERANCE = 2.0**-8  # how far R^T R may be from the identity: text files carry three digits at worst
@@ -185,37 +183,15 @@ class Cameras:
     def resampled(self, frames: int) -> "Cameras":
         """As many cameras as asked for, evenly spread over a smooth path from the first to the last.
 
-        Poses run along ``splines.pose_spline``, K linearly.
+        Poses run along ``splines.pose_spline``, K linearly between neighbours.
         """
         if not isinstance(frames, int) or frames < 1:
             raise MirageError(f"Cameras.resampled: frames must be a whole number of at least 1; got {frames!r}.")
         times = torch.linspace(0.0, len(self) - 1, frames)
-        poses = pose_spline(self.cam2world.cpu(), times).to(self.cam2world)
-        return Cameras(poses, self.interpolated(times).K)
-
-    def interpolated(self, times: Tensor) -> "Cameras":
-        """Cameras at fractional view numbers.
-
-        Positions and K run linearly between neighbours, rotations along the shortest arc on SO(3).
-
-        Args:
-            times: ``(M,)``, each in ``0 .. T - 1``.
-        """
-        times = check_shape("Cameras.interpolated", "times", times, "(M,)", (None,))
-        if self.device.type != "cpu":  # few numbers, and not every device has what a logarithm of rotations takes
-            return self.on_cpu.interpolated(times.cpu()).to(self.device)
-        times = times.to(self.K)
-        if len(times) == 0 or float(times.min()) < 0 or float(times.max()) > len(self) - 1:
-            raise MirageError(f"Cameras.interpolated: times must lie in 0..{len(self) - 1}; got {times.tolist()[:8]}.")
-        low = times.floor().long().clamp(max=max(len(self) - 2, 0))  # int64 (M,)
-        high = (low + 1).clamp(max=len(self) - 1)
-        part = (times - low).unsqueeze(1)  # (M, 1)
-        cam2world = self.cam2world[low].clone()
-        start, end = self.cam2world[low, :3, :3], self.cam2world[high, :3, :3]  # (M, 3, 3)
-        turn = So3(Quaternion.from_matrix(start.mT @ end)).log()  # (M, 3) rotation vector, camera frame
-        cam2world[:, :3, :3] = start @ So3.exp(turn * part).matrix()
-        cam2world[:, :3, 3] = torch.lerp(self.centers[low], self.centers[high], part)
-        return Cameras(cam2world, torch.lerp(self.K[low], self.K[high], part.unsqueeze(2)))
+        cameras = self.on_cpu  # few numbers, and not every device has what a logarithm of rotations takes
+        low, high, part = neighbours(times, len(self))
+        K = torch.lerp(cameras.K[low], cameras.K[high], part.view(-1, 1, 1))
+        return Cameras(pose_spline(cameras.cam2world, times).float(), K).to(self.device)
 
     @staticmethod
     def concatenated(parts: Sequence["Cameras"]) -> "Cameras":

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from .errors import MirageError, check_finite, check_shape
@@ -71,10 +70,3 @@ def cropped(memory: LatentMemory, selection: Selection, keep: bool = True) -> La
         places = [n for n, frame in enumerate(keyframes.frames) if bool(selection.has_frame(frame)) == keep]
         keyframes = keyframes.chosen(places)
     return replace(memory, blocks=tuple(blocks), keyframes=keyframes)
-
-
-def box_around(center: Tensor, size: Tensor) -> Tensor:
-    """A box ``(2, 3)`` by its centre and edge lengths, both ``(3,)``."""
-    center = torch.as_tensor(center, dtype=torch.float32)
-    half = torch.as_tensor(size, dtype=torch.float32).to(center.device) / 2
-    return torch.stack([center - half, center + half])

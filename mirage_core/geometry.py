@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .cameras import Cameras
+from .conventions import MIN_DEPTH
 from .devices import check_one_device, working_device
 from .errors import MirageError, check_choice, check_shape, check_size, describe
 from .values import derived
@@ -168,6 +169,18 @@ def token_crop(image_size: tuple[int, int], spatial: int) -> tuple[slice, slice]
 def _check_some(depth: Tensor, valid: Tensor) -> None:
     if not bool(valid.any()):
         raise MirageError(f"Geometry: depth must be above 0 somewhere; got {describe(depth)} without a valid pixel.")
+
+
+def depth_envelope(depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Nearest and farthest depth of each cell and the eight around it: ``(h, w)`` both, infinite and 0 if none has one.
+
+    Args:
+        depth: ``(h, w)`` of one view, scene units; 0 or infinite = none.
+    """
+    known = (depth >= MIN_DEPTH) & torch.isfinite(depth)
+    near = -F.max_pool2d(-torch.where(known, depth, torch.inf)[None, None], 3, stride=1, padding=1)[0, 0]
+    far = F.max_pool2d(torch.where(known, depth, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]
+    return near, far
 
 
 def token_pixels(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,7 +9,6 @@ in its cell at its depth, seen or hidden behind another: what was written once i
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .cameras import Cameras
@@ -17,6 +16,7 @@ from .compaction import appended
 from .conventions import MIN_DEPTH, NO_POINT
 from .devices import placed, working_device
 from .errors import MirageError, check_shape
+from .geometry import depth_envelope
 from .points import LiftSource, PointBlock
 from .splatting import Views, backend_named, project, visible_blocks
 
@@ -111,11 +111,9 @@ def _depth_maps(points: tuple[Tensor, Tensor | None], views: Views) -> Tensor:
 def _explained(xyz: Tensor, shown: Tensor, view: Views) -> Tensor:
     """Whether points ``(M, 3)`` agree with the depth map ``shown`` ``(h, w)`` of one view: bool ``(M,)``."""
     column, row, z, inside = _places(xyz, view)
-    near = -F.max_pool2d(-shown[None, None], 3, stride=1, padding=1)[0, 0]
-    known = shown.isfinite()
-    far = F.max_pool2d(torch.where(known, shown, 0.0)[None, None], 3, stride=1, padding=1)[0, 0]
+    near, far = depth_envelope(shown)
     agrees = (z >= near[row, column] * (1 - AGREEMENT)) & (z <= far[row, column] * (1 + AGREEMENT))
-    return inside & known[row, column] & agrees
+    return inside & shown[row, column].isfinite() & agrees
 
 
 def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:

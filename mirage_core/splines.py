@@ -31,20 +31,26 @@ def pose_spline(cam2world: Tensor, times: Tensor) -> Tensor:
     poses, times = cam2world.double(), times.double()
     if len(poses) == 1:
         return poses.expand(len(times), 4, 4).clone()
-    start = times.floor().long().clamp(max=len(poses) - 2)  # int64 (M,)
-    u = (times - start).unsqueeze(1)  # (M, 1)
+    start, end, part = neighbours(times, len(poses))
+    u = part.unsqueeze(1)  # (M, 1)
     centers, rotations = poses[:, :3, 3], poses[:, :3, :3]
     turns = _log(rotations[:-1].mT @ rotations[1:])  # (N - 1, 3) in the frame of either end
     steps = _tangents(centers.diff(dim=0)) / 3.0  # (N, 3)
     spins = _tangents(turns) / 3.0
     # four control values of every segment asked for
-    places = [centers[start], (centers + steps)[start], (centers - steps)[start + 1], centers[start + 1]]
+    places = [centers[start], (centers + steps)[start], (centers - steps)[end], centers[end]]
     looks = [rotations[start], (rotations @ _exp(spins))[start]]
-    looks += [(rotations @ _exp(-spins))[start + 1], rotations[start + 1]]
+    looks += [(rotations @ _exp(-spins))[end], rotations[end]]
     found = torch.eye(4, dtype=torch.float64).repeat(len(times), 1, 1)
     found[:, :3, 3] = _de_casteljau(places, lambda a, b: torch.lerp(a, b, u))
     found[:, :3, :3] = _de_casteljau(looks, lambda a, b: a @ _exp(u * _log(a.mT @ b)))
     return found
+
+
+def neighbours(times: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Between which of ``count`` values each time ``(M,)`` lies: int64 ``(M,)`` both, and how far on the way, 0..1."""
+    low = times.floor().long().clamp(max=max(count - 2, 0))
+    return low, (low + 1).clamp(max=count - 1), times - low
 
 
 def _tangents(steps: Tensor) -> Tensor:

@@ -102,7 +102,6 @@ ROWS = {
         r"image_size must be \(height, width\)",
     ),
     "crop outside": (lambda: cameras().cropped((12, 20), 4, 0, 12, 20), r"crop must lie in the 20 x 12 picture"),
-    "time after the end": (lambda: cameras().interpolated(torch.tensor([1.5])), r"times must lie in 0..1; got \[1.5\]"),
     "field of view of 180 degrees": (lambda: Cameras.at_origin(180.0, (12, 20)), r"field_of_view must be below 180"),
     # geometry
     "depth of one frame without its axis": (lambda: Geometry(depth()[0], cameras()), r"depth must be \(T, H, W\)"),

@@ -5,7 +5,7 @@ import torch
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, on_grid, ramp
 
 from mirage_core import LatentMemory, LatentSpec, MirageError, PointBlock
-from mirage_core.editing import Selection, box_around, cropped
+from mirage_core.editing import Selection, cropped
 from mirage_core.walk import walk
 
 
@@ -27,11 +27,11 @@ def numbers(memory):
     "selection, chosen",
     [
         (Selection(), range(8)),
-        (Selection(box=box_around([1.0, 0.0, 0.0], [1.0, 3.0, 3.0])), range(4, 8)),
+        (Selection(box=torch.tensor([[0.5, -1.5, -1.5], [1.5, 1.5, 1.5]])), range(4, 8)),
         (Selection(box=torch.tensor([[-1.0, -1.0, -1.0], [-1.0, -1.0, 1.0]])), [0, 1]),
         (Selection(frames=(2, 5)), range(2, 6)),
         (Selection(confidence=0.5), range(4, 8)),
-        (Selection(box=box_around([1.0, 0.0, 0.0], [1.0, 3.0, 3.0]), frames=(0, 5), confidence=0.6), [5]),
+        (Selection(box=torch.tensor([[0.5, -1.5, -1.5], [1.5, 1.5, 1.5]]), frames=(0, 5), confidence=0.6), [5]),
         (Selection(frames=(20, 30)), []),
     ],
 )

@@ -98,7 +98,6 @@ def test_cameras_there_give_the_same_cameras(place):
     path = PATH.to(place)
     for change in (
         lambda cameras: cameras.resampled(7),
-        lambda cameras: cameras.interpolated(torch.tensor([0.5, 2.25])),
         lambda cameras: cameras.relative_to(PATH[[3]]),
         lambda cameras: cameras.moved_to(PATH[[5]].to(place)),
         lambda cameras: Cameras.concatenated([cameras, PATH]),

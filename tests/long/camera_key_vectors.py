@@ -5,6 +5,7 @@ Run it only when the meaning of a path changes on purpose; the tests check both 
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from mirage_core import Cameras
-from mirage_core.camera_keys import CameraKey, keyed_path, keys_to_text
+from mirage_core.camera_keys import FORMAT, VERSION, CameraKey, keyed_path
 
 FILE = Path(__file__).parent.parent / "data" / "camera_keys.json"
 FRAMES = 13
@@ -53,6 +54,11 @@ CASES = {
 }
 
 
+def text_of(keys: tuple[CameraKey, ...]) -> str:
+    """The JSON that ``keys_from_text`` reads."""
+    return json.dumps({"format": FORMAT, "version": VERSION, "keys": [asdict(key) for key in keys]})
+
+
 def main() -> None:
     start = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(K))
     cases = []
@@ -66,7 +72,7 @@ def main() -> None:
             }
             for pose, matrix in zip(path.cam2world, path.K, strict=True)
         ]
-        cases.append({"name": name, "text": keys_to_text(keys), "poses": rows})
+        cases.append({"name": name, "text": text_of(keys), "poses": rows})
     FILE.write_text(json.dumps({"frames": FRAMES, "K": K, "cases": cases}, indent=1) + "\n")
 
 
