@@ -195,7 +195,7 @@ class Cameras:
 
     @staticmethod
     def concatenated(parts: Sequence["Cameras"]) -> "Cameras":
-        """All cameras of some parts, on the device of the first."""
+        """All cameras of some parts in one world, part after part, on the device of the first: ``(T_1 + T_2 + ..)``."""
         copy = Cameras.concatenated([part.on_cpu for part in parts]) if parts[0]._copy else None
         parts = [part.to(parts[0].device) for part in parts]
         cam2world, K = torch.cat([p.cam2world for p in parts]), torch.cat([p.K for p in parts])
@@ -203,7 +203,11 @@ class Cameras:
 
 
 def check_start(who: str, start: Cameras, frames: int, scene_depth: float) -> None:
-    """Raise MirageError unless a path of ``frames`` cameras can begin at ``start``, in a scene of that depth."""
+    """Raise MirageError unless a path of so many video frames can begin at ``start``.
+
+    Args:
+        scene_depth: scene units.
+    """
     if not isinstance(start, Cameras) or len(start) != 1:
         raise MirageError(f"{who}: start must be one camera; got {start!r}.")
     if not isinstance(frames, int) or frames < 1:
@@ -212,7 +216,11 @@ def check_start(who: str, start: Cameras, frames: int, scene_depth: float) -> No
 
 
 def check_similarity(who: str, scale: float, rotation: Tensor | None, translation: Tensor | None):
-    """Return ``(scale, (3, 3), (3,))`` of a similarity, or raise MirageError."""
+    """Return scale, rotation ``(3, 3)`` and translation ``(3,)``, scene units of the new world, or raise MirageError.
+
+    Args:
+        rotation, translation: None = none.
+    """
     check_number(who, "scale", scale, above=0.0)
     rotation = torch.eye(3) if rotation is None else check_shape(who, "rotation", rotation, "(3, 3)", (3, 3)).float()
     zero = torch.zeros(3)

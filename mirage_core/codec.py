@@ -20,7 +20,7 @@ class PatchCodec(nn.Module):
     """Encode every patch of a picture as the lowest 4 x 4 coefficients of its orthonormal 2-D DCT, colour by colour.
 
     Channel ``3 f + c`` holds frequency ``f = 4 fy + fx`` of colour ``c``; channels 0..2 are the patch's mean colour
-    times the patch size. Latent frame ``k`` is pixel frame ``4 k`` alone, the one whose camera it carries; decoding
+    times the patch size. Latent frame ``k`` is video frame ``4 k`` alone, the one whose camera it carries; decoding
     interpolates linearly between them. Encoding what was decoded gives the same latents back.
 
     Args:
@@ -47,7 +47,7 @@ class PatchCodec(nn.Module):
     def encode(self, video: Tensor) -> Tensor:
         """``(B, 3, F, H, W)`` to ``(B, 48, T, h, w)`` with ``T = ceil(F / 4)``; H and W multiples of the patch.
 
-        Values keep their range's centre: feed -1..1 (as the host does), so that grey is 0.
+        Values keep their range's centre: feed -1..1 (as ComfyUI does), so that grey is 0.
         """
         check_shape("PatchCodec.encode", "video", video, "(B, 3, F, H, W)", (None, 3, None, None, None))
         H, W = video.shape[-2:]
@@ -61,7 +61,7 @@ class PatchCodec(nn.Module):
         return rearrange(basis @ patches @ basis.T, "b t h w c fy fx -> b (fy fx c) t h w")
 
     def frames(self, latents: Tensor) -> Tensor:
-        """The frames that have latents: ``(B, 48, T, h, w)`` to ``(B, 3, T, H, W)``."""
+        """The video frames that have latents: ``(B, 48, T, h, w)`` to ``(B, 3, T, H, W)``."""
         coefficients = rearrange(latents, "b (fy fx c) t h w -> b t h w c fy fx", fy=FREQUENCIES, fx=FREQUENCIES)
         basis = self.basis.to(latents)
         return rearrange(basis.T @ coefficients @ basis, "b t h w c y x -> b c t (h y) (w x)")

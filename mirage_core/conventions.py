@@ -8,8 +8,8 @@ Tokens    column ``j``, row ``i`` of an ``(h, w)`` grid is centred at ``((j + 0.
           into its cell by ``floor``. ``token_anchor="corner"`` is the convention of the published code: the token sits
           at ``(j / w, i / h)`` and a point goes to the nearest one (ties of ``round`` to even).
 Depth     0 means "no depth here"; equal depths go to the lower point index.
-Video     latent frame 0 holds pixel frame 0 alone; latent frame ``k`` holds pixel frames ``(k - 1) s + 1 .. k s`` at
-          temporal stride ``s``, and its camera is that of pixel frame ``k s``.
+Video     latent frame 0 holds video frame 0 alone; latent frame ``k`` holds video frames ``(k - 1) s + 1 .. k s`` at
+          temporal stride ``s``, and its camera is that of video frame ``k s``.
 """
 
 MIN_DEPTH = 2.0**-10  # scene units; nearer points are behind or on the camera. A power of two: exact in every dtype

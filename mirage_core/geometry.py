@@ -70,7 +70,7 @@ class Geometry:
         return len(self.depth)
 
     def __getitem__(self, frames) -> "Geometry":
-        """The geometry of some frames (a slice or a list of frame numbers)."""
+        """The geometry of some of its frames (a slice, or a list of places among them)."""
         frames = [frames] if isinstance(frames, int) else frames
         return self._part(self.cameras[frames], frames)
 
@@ -84,7 +84,7 @@ class Geometry:
         return float(self.depth[self.valid].median())
 
     def at_latent_frames(self, temporal: int) -> "Geometry":
-        """The frames that carry a latent frame's camera at temporal stride ``temporal``: 0, s, 2s, ..."""
+        """The video frames that carry a latent frame's camera at temporal stride ``temporal``: 0, s, 2s, ..."""
         return self[slice(0, None, temporal)]
 
     def cropped(self, top: int, left: int, height: int, width: int) -> "Geometry":
@@ -113,7 +113,7 @@ class Geometry:
             raise MirageError(
                 f"Geometry: depth must have the size of the picture that was encoded. Latents of {w} x {h} tokens of "
                 f"{spatial} px come from about {w * spatial} x {h * spatial} pixels; got depth of {W} x {H}. "
-                "Estimate depth on the picture that goes into VAE Encode."
+                "Estimate depth on the picture that is encoded."
             )
         rows, columns = token_crop((H, W), spatial)
         return self.cropped(rows.start, columns.start, h * spatial, w * spatial)

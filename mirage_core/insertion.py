@@ -82,8 +82,8 @@ def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSour
         raise MirageError(f"insert: policy {policy!r} needs cameras, those the block was lifted from; got None.")
     if block.source is None:
         raise MirageError(
-            f"insert: policy {policy} needs points fresh from Lift Latents to 3D (in Python lift), which know their "
-            "cells; got points without. Lift the latents again, or set policy to append."
+            f"insert: policy {policy} needs points as they are lifted (in Python by lift), which know their cells; got "
+            "points without. Lift the latents again, or set policy to append."
         )
     last = int(block.source.view.max()) if len(block) else 0
     if last >= len(cameras):
@@ -94,11 +94,16 @@ def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSour
 
 
 def _joined(blocks: Sequence[PointBlock]) -> tuple[Tensor, Tensor]:
+    """World positions ``(N, 3)`` and footprints ``(N,)`` of all points, scene units."""
     return torch.cat([b.xyz for b in blocks]), torch.cat([b.footprint for b in blocks])
 
 
 def _depth_maps(points: tuple[Tensor, Tensor | None], views: Views) -> Tensor:
-    """Depth ``(T, h, w)`` of what the views see of some points, infinite where nothing."""
+    """Depth ``(T, h, w)`` of what the views see of some points, scene units, infinite where nothing.
+
+    Args:
+        points: world positions ``(N, 3)``, and footprints ``(N,)`` or None, as ``winning_points`` takes them.
+    """
     xyz, footprint = points
     winner = backend_named("auto", xyz.device).winning_points(xyz, footprint, views)
     known = winner != NO_POINT
@@ -109,7 +114,11 @@ def _depth_maps(points: tuple[Tensor, Tensor | None], views: Views) -> Tensor:
 
 
 def _explained(xyz: Tensor, shown: Tensor, view: Views) -> Tensor:
-    """Whether points ``(M, 3)`` agree with the depth map ``shown`` ``(h, w)`` of one view: bool ``(M,)``."""
+    """Whether world points ``(M, 3)`` agree with the depth map ``shown`` ``(h, w)`` of one view: bool ``(M,)``.
+
+    Args:
+        shown: scene units, infinite = nothing.
+    """
     column, row, z, inside = _places(xyz, view)
     near, far = depth_envelope(shown)
     agrees = (z >= near[row, column] * (1 - AGREEMENT)) & (z <= far[row, column] * (1 + AGREEMENT))
@@ -120,8 +129,8 @@ def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:
     """Whether any of ``others`` lies in the cell of a point, at its depth: bool ``(M,)``.
 
     Args:
-        xyz: ``(M, 3)``, no two in one cell.
-        others: ``(N, 3)``.
+        xyz: ``(M, 3)`` world frame, no two in one cell.
+        others: ``(N, 3)`` world frame.
     """
     h, w = view.size
     column, row, z, inside = _places(xyz, view)
@@ -136,6 +145,7 @@ def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:
 
 
 def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock:
+    """A block without the points that lie at or in front of the depth ``shown`` ``(h, w)``, infinite = nothing new."""
     column, row, z, inside = _places(placed(old.xyz, view.device), view)
     limit = torch.where(shown.isfinite(), shown * (1 + AGREEMENT), 0.0)  # (h, w), 0 = nothing new here
     replaced = inside & (z <= limit[row, column])
@@ -143,7 +153,7 @@ def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock
 
 
 def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Column, row (int64, 0 where outside), depth, and whether a point lies in the grid: all ``(M,)``."""
+    """Column, row (int64, 0 where outside) and depth of world points ``(M, 3)``, and which lie inside: all ``(M,)``."""
     h, w = view.size
     u, v, z = project(xyz, view)
     column, row = view.cells(u, v)

@@ -23,7 +23,7 @@ def lift(
     """Place every latent token of T frames in the world.
 
     Args:
-        latents: ``(T, C, h, w)``, as the host hands them over, any float dtype.
+        latents: ``(T, C, h, w)``, as ComfyUI hands them over, any float dtype.
         geometry: of the same T frames; its depth may be of any resolution not below the latent grid.
         exclude: bool, True = keep out of the memory (people, cars, sky): ``(T, h, w)`` of the tokens, or
             ``(T, H, W)`` at the depth's resolution. There a token goes if any of its pixels does; with "bilinear", as

@@ -19,7 +19,7 @@ POLICIES = ("fill", "append", "refresh")
 
 @dataclass(frozen=True)
 class LatentSpec:
-    """Which latents a memory holds: channels, pixels per token, pixel frames per latent frame, and the format's name.
+    """Which latents a memory holds: channels, pixels per token, video frames per latent frame, and the format's name.
 
     An empty name means "not known" and agrees with every name.
     """
@@ -78,7 +78,7 @@ class LatentMemory:
                 "Move them to one (in Python block.to(device))."
             )
 
-    def __repr__(self) -> str:  # short: the host prints inputs into its error dialog
+    def __repr__(self) -> str:  # short: ComfyUI prints inputs into its error dialog
         return f"LatentMemory({self.num_points} points, {self.nbytes / 2**20:.2f} MiB, {self.spec})"
 
     @property

@@ -102,7 +102,7 @@ def picture_scores(one: Tensor, other: Tensor) -> tuple[float, float]:
 def closure_text(found: Sequence[Revisit]) -> str:
     """The result in a few lines."""
     if not found:
-        return "The camera never comes back to a pose. Let Camera Path return to its start, or raise the tolerances."
+        return "The camera never comes back to a pose. Let the path return to its start, or raise the tolerances."
     mean_psnr = sum(one.psnr for one in found) / len(found)
     mean_ssim = sum(one.ssim for one in found) / len(found)
     worst = min(found, key=lambda one: one.psnr)

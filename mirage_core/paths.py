@@ -1,4 +1,4 @@
-"""Camera paths: named moves from a start camera, in steps of pixel frames."""
+"""Camera paths: named moves from a start camera, in steps of video frames."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def camera_path(start: Cameras, move: Move, frames: int, scene_depth: float) -> 
 
     Args:
         start: one camera; its K is kept.
-        frames: how many cameras to make, one per pixel frame.
+        frames: how many cameras to make, one per video frame.
         scene_depth: scene units; the median depth of the first picture. An orbit turns about the point at this depth
             straight ahead, spiral and figure eight keep looking at it.
 

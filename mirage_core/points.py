@@ -33,7 +33,7 @@ class PointBlock:
 
     Attributes:
         xyz: ``(N, 3)`` world frame, scene units.
-        features: ``(N, C)`` latent values as the host hands them over, any float dtype; or int8, to be multiplied by
+        features: ``(N, C)`` latent values as ComfyUI hands them over, any float dtype; or int8, to be multiplied by
             ``feature_scale``.
         footprint: ``(N,)`` world width of the token when it was seen, scene units; None = 0, a bare point.
         confidence: ``(N,)`` 0..1, the share of the token's pixels that had a depth; None = 1.
@@ -140,7 +140,7 @@ class PointBlock:
 
     @cached_property
     def box(self) -> np.ndarray:
-        """``bounds`` as float64 numbers on the host, taken once: a readout asks for them without waiting."""
+        """``bounds`` as float64 numbers on the CPU, ``(2, 3)``, taken once: a readout asks for them without waiting."""
         return self.bounds.cpu().double().numpy()
 
     @property

@@ -42,11 +42,12 @@ MILLIMETRES = 1000.0  # values per metre
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Successive pixel frames of one video.
+    """Successive video frames of one file.
 
     Attributes:
         pictures: ``(F, H, W, 3)``, 0..1.
-        depth: ``(F, H, W)`` z-depth, 0 = none.
+        depth: ``(F, H, W)`` z-depth, scene units, 0 = none.
+        cameras: F of them.
         text: ``(L, 4096)``, None = no caption.
     """
 

@@ -69,7 +69,7 @@ def _recipe(commands) -> list[argparse.ArgumentParser]:
     return [branch, lora]
 
 
-# each imports what it needs only when it is called: the host chooses its device when it is imported
+# each imports what it needs only when it is called: ComfyUI chooses its device when it is imported
 
 
 def _train(arguments: argparse.Namespace, folder: Path, device) -> str:

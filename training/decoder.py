@@ -41,7 +41,7 @@ class DecoderRun:
 
 
 def new_codec(statistics: Statistics) -> LearnedCodec:
-    """An untrained decoder, for latents in the scale of the host's Wan 2.2 models."""
+    """An untrained decoder, for latents in the scale of ComfyUI's Wan 2.2 models."""
     form = Wan22()
     mean, deviation = (value.flatten() for value in (form.latents_mean, form.latents_std / form.scale_factor))
     return LearnedCodec(statistics.mean, statistics.deviation, mean, deviation)

@@ -1,4 +1,4 @@
-"""A small network of the shape of Wan 2.2 TI2V, with a branch, in the host's own classes and the host's own keys.
+"""A small network of the shape of Wan 2.2 TI2V, with a branch, in ComfyUI's own classes and ComfyUI's own keys.
 
 What is trained is what runs: the same blocks, the same wrapper and the same patch that the nodes attach to a model.
 """
@@ -30,7 +30,7 @@ from .samples import CHANNELS, Sample
 
 TEXT_TOKENS, TEXT_DIM = 1, 4096  # the text of a scene is one token of zeros: these rooms have no names
 TIMESTEPS = 1000.0
-SAMPLING_SHIFT = 3.0  # of noise levels towards noise, when training and when sampling; the host's own default is 8
+SAMPLING_SHIFT = 3.0  # of noise levels towards noise, when training and when sampling; ComfyUI's own default is 8
 # what blocks add to the stream, and the time's part in the modulation of blocks and head
 SILENT = ("self_attn.o.weight", "cross_attn.o.weight", "ffn.2.weight", "time_embedding.2.weight", "head.modulation")
 GATES = (2, 5)  # of a block's modulation: of its attention, of its feed-forward layers
@@ -43,7 +43,7 @@ class Shape:
 
     Attributes:
         dim: width; above ``PATCH_VALUES``, so that the stream holds all values of a patch and something beside them.
-        heads: of attention, each of an even number of channels. The files name it: from the weights alone the host
+        heads: of attention, each of an even number of channels. The files name it: from the weights alone ComfyUI
             takes one per 128 channels.
         branch_blocks: how many of the blocks a branch block stands beside.
     """
@@ -69,7 +69,7 @@ class Shape:
 
 @contextmanager
 def training_mode() -> Iterator[None]:
-    """The host computes in ways that have gradients, as in its own training nodes."""
+    """ComfyUI computes in ways that have gradients, as in its own training nodes."""
     before = comfy.model_management.in_training
     comfy.model_management.in_training = True
     try:
@@ -80,14 +80,14 @@ def training_mode() -> Iterator[None]:
 
 @dataclass(eq=False)
 class Network:
-    """A model as the host has loaded it, and its branch."""
+    """A model as ComfyUI has loaded it, and its branch."""
 
     model: ModelPatcher
     branch: Branch
 
     @staticmethod
     def load(model_file: Path, branch_file: Path, dtype: torch.dtype = torch.float32) -> "Network":
-        """Read two .safetensors files through the host's own loader and the pack's; ``dtype`` is the model's."""
+        """Read two .safetensors files through ComfyUI's own loader and the pack's; ``dtype`` is the model's."""
         weights, metadata = comfy.utils.load_torch_file(str(model_file), return_metadata=True)
         model = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": dtype}, metadata=metadata)
         network = Network(model, load_branch(branch_file))

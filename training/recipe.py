@@ -1,6 +1,6 @@
 """The published recipe: first the branch alone beside a model that stays as it is, then a LoRA of the model.
 
-Source: arXiv 2606.09828. The model is any plain Wan model that the host loads, Wan2.2-TI2V-5B in the paper, with 15
+Source: arXiv 2606.09828. The model is any plain Wan model that ComfyUI loads, Wan2.2-TI2V-5B in the paper, with 15
 branch blocks and LoRA rank 32 or 64. Data are folders of frames, cameras and depth (clips.py).
 """
 
@@ -38,10 +38,10 @@ class Recipe:
     """What is trained on what.
 
     Attributes:
-        model, vae: .safetensors files, as the host's loaders take them.
+        model, vae: .safetensors files, as ComfyUI's loaders take them.
         clips: root of the folders.
         depth_scale: values per scene unit of depth that comes as pictures.
-        frames: pixel frames of a clip, 1 + 4 n: the first half is remembered, the second made.
+        frames: video frames of a clip, 1 + 4 n: the first half is remembered, the second made.
         image_size: ``(H, W)`` pixels.
         branch_blocks: of a new branch.
         rank: of the LoRA.
@@ -115,7 +115,7 @@ class LoraLayers(nn.Module):
         return output + linear(linear(x, self.down[key].to(x)), self.up[key].to(x))
 
     def weights(self) -> dict[str, Tensor]:
-        """In the keys of PEFT, as the host's *Load LoRA* and *Load Mirage LoRA* read them."""
+        """In the keys of PEFT, as ComfyUI's *Load LoRA* and *Load Mirage LoRA* read them."""
         weights = {}
         for half, table in (("lora_A", self.down), ("lora_B", self.up)):
             for key, value in table.items():
@@ -155,7 +155,11 @@ class ClipSamples:
         )
 
     def sample(self, step: int) -> tuple[Sample, Tensor | None]:
-        """The sample of a step, and its text ``(1, L, 4096)``."""
+        """The sample of a step, a batch of one, and its text ``(1, L, 4096)``, None = no caption.
+
+        Of the T latent frames of a clip the first T // 2 + 1 are remembered, and the rest are made, from the
+        last of these on.
+        """
         generator = torch.Generator().manual_seed(self.recipe.seed + 104_729 * step)
         folder = self.folders[int(torch.randint(len(self.folders), (1,), generator=generator))]
         latest = len(folder.frames) - self.recipe.frames
@@ -164,6 +168,7 @@ class ClipSamples:
         spec = spec_of(self.vae)
         with torch.inference_mode(False), torch.no_grad():
             latents = rearrange(self.vae.encode(clip.pictures), "1 c t h w -> t c h w").float().cpu().clone()
+        # (T, H, W) scene units and T cameras: those of the video frames that carry a latent frame's camera
         depth, cameras = clip.depth[:: spec.temporal], clip.cameras[:: spec.temporal]
         middle = len(latents) // 2
         known = slice(0, middle + 1)

@@ -153,7 +153,7 @@ class _Made:
 
 @dataclass(eq=False)
 class _Walk:
-    """A held-out room and a way through it, one camera per pixel frame."""
+    """A held-out room and a way through it, one camera per video frame."""
 
     seed: int
     settings: Settings

@@ -55,7 +55,8 @@ class CameraFile:
     """A camera path that was read.
 
     Attributes:
-        cameras: one per frame of the file.
+        cameras: one per frame of the file, OpenCV axes, in the file's own world and unit; of spherical and
+            trajectorycrafter in the start camera's frame, scene units.
         format: one of ``FORMATS``.
         notes: what was found, in words.
         warnings: what looks wrong, and which option mends it.
@@ -146,7 +147,7 @@ def _what_it_could_be(path: Path) -> str:
 
 
 def files_read(path: Path) -> list[Path]:
-    """The files that ``read_cameras`` takes a path from: of a COLMAP model more than one."""
+    """The files that ``read_cameras`` takes a camera path from, given its ``path``: of a COLMAP model more than one."""
     parts = colmap.parts(path) if colmap.is_model(path) else []
     return parts if path.is_dir() else [path, *(part for part in parts if part != path)]
 
@@ -155,6 +156,8 @@ def write_cameras(cameras: Cameras, path: str | Path, format: str, image_size: t
     """Write a camera path.
 
     Args:
+        cameras: one per video frame; they are written in the format's own axes and direction, in scene units (for
+            Unreal in hundredths of them).
         path: a file; for "colmap" a folder.
         format: one of ``WRITABLE``.
         image_size: ``(H, W)`` pixels of the picture, which most formats name.

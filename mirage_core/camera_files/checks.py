@@ -136,8 +136,8 @@ def warnings_of(cam2world: np.ndarray, K: np.ndarray, options: ReadOptions, read
     up = cam2world[:, :3, 1].mean(axis=0)
     if np.linalg.norm(up) > 0.9 and np.abs(up).argmax() == 2:
         yield (
-            "the world's up is its z axis. Connect the picture's geometry, so that the path is moved to its camera (in "
-            "Python moved_to)."
+            "the world's up is its z axis. With the picture's geometry the path is moved to its camera (in Python "
+            "moved_to)."
         )
 
 

@@ -12,7 +12,7 @@ from kornia.geometry.quaternion import Quaternion
 from ..cameras import Cameras
 from ..errors import MirageError, brief
 
-SET_IMAGE_SIZE = "Set image_width and image_height (in Python image_size)."
+SET_IMAGE_SIZE = "Set the picture's width and height (in Python image_size)."
 LEVEL, ROLLING = 0.02, 0.1  # how far cameras' right hands are from one plane: a level camera, and one that rolls about
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL camera axes (x right, y up, z backward) to OpenCV, and back
 
@@ -68,13 +68,14 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Written:
-    """A path for a writer: cameras as float64 numbers, and the picture's size in pixels."""
+    """A path for a writer: one camera per video frame as float64 numbers, and the picture's size, pixels ``(H, W)``."""
 
     cameras: Cameras
     image_size: tuple[int, int]
 
     @property
     def cam2world(self) -> np.ndarray:
+        """``(T, 4, 4)``, OpenCV axes, scene units."""
         return self.cameras.on_cpu.cam2world.double().numpy()
 
     @property
@@ -88,6 +89,7 @@ class Written:
 
     @property
     def K_pixels(self) -> np.ndarray:
+        """``(T, 3, 3)`` in continuous pixels: the first pixel's centre is at 0.5."""
         H, W = self.image_size
         return self.K * np.array([W, H, 1.0])[:, None]
 

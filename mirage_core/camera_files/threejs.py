@@ -1,6 +1,6 @@
-"""three.js cameras, the host's camera_info: position, target or quaternion (w last), vertical field of view.
+"""three.js cameras, ComfyUI's camera_info: position, target or quaternion (w last), vertical field of view.
 
-One camera or a list of them. The world is that of the host's 3D viewer (y up): it becomes OpenCV's (y down, z forward).
+One camera or a list of them. The world is that of ComfyUI's 3D viewer (y up): it becomes OpenCV's (y down, z forward).
 """
 
 import json
@@ -90,7 +90,7 @@ def _vector(info: dict, name: str, axes: str, where: str) -> np.ndarray:
 
 
 def camera_info(cam2world: np.ndarray, fov: float, aspect: float) -> dict:
-    """One camera ``(4, 4)``, OpenCV axes, as the host's viewers take it."""
+    """One camera ``(4, 4)``, OpenCV axes, as ComfyUI's viewers take it."""
     matrix = FLIP @ cam2world @ FLIP
     w, x, y, z = matrix_to_quaternion(matrix[None, :3, :3])[0]
     position, target = matrix[:3, 3], matrix[:3, 3] - matrix[:3, 2]

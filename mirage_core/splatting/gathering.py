@@ -14,12 +14,12 @@ from .projection import Views, project
 
 
 class Gathered(NamedTuple):
-    """Values of the winning points, 0 where there is none; shapes as in ``Readout``."""
+    """Values of the winning points, 0 where there is none; as in ``Readout``."""
 
-    latents: Tensor
-    depth: Tensor
-    offset: Tensor
-    scale: Tensor
+    latents: Tensor  # (T, C, h, w), the blocks' dtype
+    depth: Tensor  # (T, h, w) scene units
+    offset: Tensor  # (T, 2, h, w) cells to the right and down from where the token stands
+    scale: Tensor  # (T, h, w) width of the token in the view, cells
 
 
 def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: Tensor, views: Views) -> Gathered:
@@ -27,14 +27,16 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
 
     Args:
         blocks: not empty, in order; they may lie on another device than all else, and are read there.
-        xyz, footprint: ``(N, 3)``, ``(N,)`` of all their points.
+        xyz: ``(N, 3)`` of all their points, world frame, scene units.
+        footprint: ``(N,)`` world widths of the tokens, scene units.
         point: int64 ``(T, h, w)`` which of the N won, -1 = none.
+        views: the T views, on the device of ``xyz``.
     """
     T, h, w = point.shape
     cell = (point != NO_POINT).flatten().nonzero().squeeze(1)  # int64 (M,) of the T h w cells
     winner = point.flatten()[cell]  # int64 (M,)
     seen_from = views[cell // (h * w),]
-    u, v, z = project(xyz[winner], seen_from)
+    u, v, z = project(xyz[winner], seen_from)  # (M,) each: cells, cells, scene units
     offset = torch.stack([u - (cell % w + views.anchor), v - (cell // w % h + views.anchor)], dim=1)
     tokens = _tokens(blocks, winner.to(blocks[0].xyz.device)).to(xyz.device)
 

@@ -100,7 +100,14 @@ def _reaching(u, v, z, column, row, width, start: int, size: tuple[int, int], fa
 
 
 def _place(view: Tensor, column: Tensor, row: Tensor, radius: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where in the flattened ``farthest`` the reach of a disk stands: int64, all arguments broadcast."""
+    """Where in the flattened ``farthest`` the reach of a disk stands: int64; the arguments broadcast.
+
+    Args:
+        view: int64, which of the T.
+        column, row: of the point's cell, floats, at most ``MAX_STEP`` outside of the grid.
+        radius: of the disk, cells.
+        size: ``(h, w)``.
+    """
     step = (radius + 0.5).floor().clamp(min=1.0)  # how many cells away the disk can reach
     padded_h, padded_w = (n + 2 * MAX_STEP for n in size)
     cell = (row + MAX_STEP) * padded_w + (column + MAX_STEP)
@@ -110,8 +117,12 @@ def _place(view: Tensor, column: Tensor, row: Tensor, radius: Tensor, size: tupl
 def _farthest_within_reach(keys: Tensor, size: tuple[int, int]) -> Tensor:
     """Depth of the farthest winner within 1, 2, ... cells of each cell, infinite if one of them has no winner.
 
+    Args:
+        keys: int64 ``(T, h w + 1)``, see ``winning_points``.
+        size: ``(h, w)``.
+
     Returns:
-        ``(T, h', w', MAX_STEP)``, the grid padded by ``MAX_STEP`` on all sides.
+        ``(T, h', w', MAX_STEP)`` scene units, the grid padded by ``MAX_STEP`` on all sides.
     """
     depth = (keys[:, :-1] >> 32).to(torch.int32).view(torch.float32)  # NaN where no point landed
     depth = depth.nan_to_num(torch.inf).view(-1, *size)
@@ -124,7 +135,12 @@ def _farthest_within_reach(keys: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row, u, v, pushed, radius, n) -> None:
-    """Write disks, as ``_reaching`` found them, into the cells around their own."""
+    """Write disks into the cells around their own: ``keys`` int64 ``(T, h w + 1)`` changes in place.
+
+    Args:
+        farthest: as ``_farthest_within_reach`` returns it.
+        view, column, row, u, v, pushed, radius, n: ``(S,)`` each, as ``_reaching`` returns them.
+    """
     off_u, off_v = u - (column + views.anchor), v - (row + views.anchor)  # where in its cell the point fell
     useful = torch.maximum(off_u.abs(), off_v.abs()) + radius >= 1.0
     useful &= pushed <= farthest.take(_place(view, column, row, radius, views.size))
@@ -147,7 +163,12 @@ def _write_disks(keys: Tensor, views: Views, farthest: Tensor, view, column, row
 
 
 def _around(steps: int, off_u: Tensor, off_v: Tensor) -> tuple[Tensor, Tensor]:
-    """Cells around a point's own that a disk may reach, as steps to the right and down: ``(S, cells)``."""
+    """Cells around a point's own that a disk may reach, as steps to the right and down: ``(S, cells)`` both.
+
+    Args:
+        steps: how many cells away the disk can reach, 0 = only to the sides that the point is nearest to.
+        off_u, off_v: ``(S,)`` where in its cell the point fell, cells from where the token stands.
+    """
     if steps == 0:
         toward_u, toward_v = (torch.where(x < 0, -1.0, 1.0) for x in (off_u, off_v))
         still = torch.zeros_like(toward_u)

@@ -2,7 +2,7 @@
 
 The first reads every point once, projects it into all views and offers its packed key to each cell it covers; an atomic
 minimum keeps the nearest. The second reads every winning token once and writes all outputs. Nothing is sorted, nothing
-is counted on the host, and nothing waits for the device.
+is counted on the CPU, and nothing waits for the device.
 
 Arithmetic follows projection.py: no fused multiply-add (``enable_fp_fusion=False``), divisions rounded to nearest. With
 ``TRITON_INTERPRET=1`` in the environment at import the kernels run on the CPU, slowly; so they are tested.

@@ -80,7 +80,7 @@ TEXTS = {
     "below the pole": ("spherical", "0 1\n0 120\n0 0\n", "within 90"),
     "no frames": ("nerfstudio", {"frames": 3}, "frames must be a JSON list"),
     "frames without matrix": ("nerfstudio", {"frames": [{}], "w": 2, "h": 2}, "transform_matrix"),
-    "no size": ("nerfstudio", {"frames": [{"transform_matrix": EYE}]}, "Set image_width and image_height"),
+    "no size": ("nerfstudio", {"frames": [{"transform_matrix": EYE}]}, "Set the picture's width and height"),
     "no focal": ("nerfstudio", {"frames": [{"transform_matrix": EYE}], "w": 2, "h": 2}, "fl_x or camera_angle_x"),
     "fov as text": ("nerfstudio path", {"camera_path": [{"camera_to_world": [], "fov": "wide"}]}, "camera_to_world"),
     "no such camera": ("recammaster", {"frame0": {"cam01": "[1 0 0 0]"}}, "must be one of cam01"),

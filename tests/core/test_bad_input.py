@@ -123,13 +123,13 @@ ROWS = {
     "latents of another picture": (lambda: geometry().cropped_to_tokens((3, 4), 4), r"5 x 3|4 x 3 tokens"),
     # lift
     "latents without time": (lambda: lift(latents()[0], geometry()), r"latents must be \(T, C, h, w\); got"),
-    "latents of the host, with batch": (lambda: lift(latents()[None], geometry()), r"latents must be \(T, C, h, w\)"),
+    "latents of ComfyUI, with batch": (lambda: lift(latents()[None], geometry()), r"latents must be \(T, C, h, w\)"),
     "latents of whole numbers": (lambda: lift(latents().long(), geometry()), r"latents must be floating point.*int64"),
     "no latents": (lambda: lift(latents()[:, :0], geometry()), r"latents must be floating point and not empty"),
     "NaN latents": (lambda: lift(spoilt(latents(), float("nan")), geometry()), r"latents must be finite; 1 of"),
     "depth where geometry is expected": (lambda: lift(latents(), depth()), r"geometry must be a Geometry; got"),
     "more latents than geometry": (lambda: lift(latents(3), geometry(2)), r"one frame per latent frame, 3; got 2"),
-    "geometry of pixel frames": (lambda: lift(latents(2), geometry(5)), r"2; got 5\..*at_latent_frames"),
+    "geometry of video frames": (lambda: lift(latents(2), geometry(5)), r"2; got 5\..*at_latent_frames"),
     "exclude as numbers": (lambda: block(exclude=depth()), r"exclude must be bool, True = leave out; got float32"),
     "exclude of another size": (lambda: block(exclude=depth()[:, :5] > 0), r"exclude must be bool \(2, 12, 20\)"),
     "everything excluded": (
@@ -163,7 +163,7 @@ ROWS = {
     "fill with too few cameras": (lambda: memory().insert(block(), cameras=cameras(1)), r"at least 2; got 1"),
     "fill with a block made by hand": (
         lambda: memory().insert(PointBlock(torch.zeros(2, 3), torch.zeros(2, 6)), cameras=cameras()),
-        r"policy fill needs points fresh from Lift Latents to 3D .in Python lift.",
+        r"policy fill needs points as they are lifted .in Python by lift.",
     ),
     "a tensor where a block is expected": (
         lambda: memory().insert(latents(), policy="append"),

@@ -99,7 +99,7 @@ def test_intrinsics_in_pixels_of_another_picture_are_noticed_and_image_size_mend
     write_cameras(walk, path, name, SIZE)
     found = read_cameras(path, options=ReadOptions(image_size=double))  # as if K had been of a picture twice as large
     torch.testing.assert_close(found.cameras.K[:, :2], walk.K[:, :2] / 2, atol=2e-3, rtol=0)
-    assert any("Set image_width and image_height" in warning for warning in found.warnings)
+    assert any("Set the picture's width and height" in warning for warning in found.warnings)
     assert not read_cameras(path, options=ReadOptions(image_size=SIZE)).warnings
 
 
@@ -168,8 +168,8 @@ def strange_paths():
     }
 
 
-ADVICE = re.compile(r"\b(?:[Uu]ns|[Ss])et (\w+)")
-OF_WIDGET = {"quaternion_xyzw": "xyzw", "image_width": "image_size"}
+ADVICE = re.compile(r"\b(?:[Uu]ns|[Ss])et (the picture's width and height|\w+)")
+OPTION = {"quaternion_xyzw": "xyzw", "the picture's width and height": "image_size"}
 CHANGED = {"flip": "yz", "image_size": (720, 1280), "camera": "cam02", "field_of_view": 70}
 
 
@@ -180,12 +180,12 @@ def test_no_hint_names_an_option_that_does_nothing_for_the_format(name, kind, tm
     write_cameras(strange_paths()[kind], path, name, SIZE)
     given = {"field_of_view": 140 if kind == "wide" else 50}
     found = read_cameras(path, name, ReadOptions(**given))
-    for widget in ADVICE.findall(" ".join(found.warnings)):
-        option = OF_WIDGET.get(widget, widget)
-        assert option in FORMATS[name].OPTIONS, f"{widget} is advised"
+    for words in ADVICE.findall(" ".join(found.warnings)):
+        option = OPTION.get(words, words)
+        assert option in FORMATS[name].OPTIONS, f"{words} is advised"
         other = read_cameras(path, name, ReadOptions(**{**given, option: CHANGED.get(option, True)})).cameras
         same = torch.equal(other.K, found.cameras.K) and torch.equal(other.cam2world, found.cameras.cam2world)
-        assert not same, f"{widget} changes nothing"
+        assert not same, f"{words} changes nothing"
 
 
 @pytest.mark.parametrize("format", ["spherical", "trajectorycrafter"])

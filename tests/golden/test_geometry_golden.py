@@ -23,7 +23,7 @@ def golden():
 
 @pytest.fixture(scope="module")
 def cameras(golden):
-    return Cameras.from_pixels(golden["cam2world"], golden["K"], tuple(ABOUT["image_size"]))  # 41, every pixel frame
+    return Cameras.from_pixels(golden["cam2world"], golden["K"], tuple(ABOUT["image_size"]))  # 41, every video frame
 
 
 def lifted(golden, cameras, frames):
