@@ -119,11 +119,6 @@ class LatentMemory:
         """One column of all points, ``(N, ...)``, without the others: any of ``PointBlock.columns`` but features."""
         return torch.cat([block.columns[name] for block in self.blocks])
 
-    @property
-    def points(self) -> PointBlock:
-        """``as_one_block``. TODO: goes as soon as no node reads it: it hides a copy."""
-        return self.as_one_block()
-
     def require_points(self, who: str) -> None:
         if self.num_points == 0:
             raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and write them to it first.")

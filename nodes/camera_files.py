@@ -208,7 +208,7 @@ class LoadCameraPath(io.ComfyNode):
             invert=invert,
             transpose=transpose,
             flip=FLIPS[flip],
-            xyzw=quaternion_xyzw,
+            quaternion_xyzw=quaternion_xyzw,
             horizontal_fov=horizontal_fov,
             scene_depth=geometry.median_depth if geometry is not None else 1.0,
         )

@@ -162,5 +162,5 @@ class MemoryToPointCloud(io.ComfyNode):
 
     @classmethod
     def execute(cls, memory: LatentMemory) -> io.NodeOutput:
-        cloud = point_cloud_ply(memory, colours_of(memory.spec, memory.points.tokens()))
+        cloud = point_cloud_ply(memory, colours_of(memory.spec, memory.as_one_block().tokens()))
         return io.NodeOutput(Types.File3D(BytesIO(cloud), file_format="ply"), opening_camera(memory))

@@ -82,7 +82,7 @@ class PreviewWalk(io.ComfyNode):
     ) -> io.NodeOutput:
         path = LatentPath.of(cameras, memory.spec, width, height)
         covered = coverage(memory, path, too_near, least_known, read=read_beside)
-        picture = path_picture(memory, covered, colours_of(memory.spec, memory.points.tokens()))
+        picture = path_picture(memory, covered, colours_of(memory.spec, memory.as_one_block().tokens()))
         seen, shown = seen_frames(vae, covered.readout, memory.spec)
         frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
         known = sum(covered.known) / len(covered.known)

@@ -7,10 +7,8 @@ from ..errors import MirageError
 from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, from_vertical_fov
 
 FARTHEST = 2.0**40  # scene units; float32 has no thousandths beyond 2**14, and no squares beyond 2**63
-SWITCHES = {  # options that are off unless they are set, and their names in the node
-    **{name: name for name in ("camera", "invert", "transpose", "flip", "horizontal_fov")},
-    "xyzw": "quaternion_xyzw",
-}
+# options that are off unless they are set
+SWITCHES = ("camera", "invert", "transpose", "flip", "horizontal_fov", "quaternion_xyzw")
 SAME_SCALE = 0.01  # by how much the column lengths of one rotation may differ
 RIGHT_ANGLES = 0.01
 AHEAD = 0.9  # cosine of an angle to the view
@@ -108,8 +106,8 @@ def motion(cam2world: np.ndarray) -> str:
 
 def warnings_of(cam2world: np.ndarray, K: np.ndarray, options: ReadOptions, reads: tuple[str, ...]):
     """What looks wrong; an option is named only where the format reads it."""
-    for option, name in SWITCHES.items():
-        if getattr(options, option) and option not in reads:
+    for name in SWITCHES:
+        if getattr(options, name) and name not in reads:
             yield f"{name} is set, and does nothing: this format does not read it."
     centre = K[:, :2, 2]
     if (centre < CENTRED[0]).any() or (centre > CENTRED[1]).any():

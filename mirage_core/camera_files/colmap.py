@@ -30,7 +30,7 @@ from .parsed import (
 
 TITLE = "COLMAP model"
 SUFFIX = ""  # a folder
-OPTIONS = ("image_size", "invert", "transpose", "flip", "xyzw")
+OPTIONS = ("image_size", "invert", "transpose", "flip", "quaternion_xyzw")
 MODELS = {  # id: (name, parameters, of these the focal lengths and the centre; None = its pictures are not perspective)
     0: ("SIMPLE_PINHOLE", 3, (0, 0, 1, 2)),
     1: ("PINHOLE", 4, (0, 1, 2, 3)),

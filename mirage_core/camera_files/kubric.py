@@ -26,7 +26,7 @@ from .parsed import (
 
 TITLE = "Kubric metadata.json"
 SUFFIX = ".json"
-OPTIONS = ("image_size", "invert", "transpose", "flip", "xyzw")
+OPTIONS = ("image_size", "invert", "transpose", "flip", "quaternion_xyzw")
 SENSOR = 32.0  # millimetres, Kubric's own default
 
 

@@ -29,7 +29,7 @@ class ReadOptions:
         transpose: the file's matrices are transposed.
         flip: camera axes that point the other way than the format says: "", or some of "xyz". "yz" takes OpenGL cameras
             for OpenCV ones, and the reverse.
-        xyzw: quaternions stand with w last, where the format has it first.
+        quaternion_xyzw: quaternions stand with w last, where the format has it first.
         horizontal_fov: a field of view is horizontal, where the format's is vertical.
         scene_depth: scene units from the start camera to the point it turns about, for paths in spherical coordinates.
     """
@@ -40,7 +40,7 @@ class ReadOptions:
     invert: bool = False
     transpose: bool = False
     flip: str = ""
-    xyzw: bool = False
+    quaternion_xyzw: bool = False
     horizontal_fov: bool = False
     scene_depth: float = 1.0
 
@@ -189,17 +189,17 @@ def rotations_of(
         worst = int(np.abs(lengths - 1).argmax())
         raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
     w_last = quaternions[:, [3, 0, 1, 2]]
-    read, other = (quaternion_to_matrix(order) for order in (quaternions, w_last)[:: -1 if options.xyzw else 1])
+    orders = (w_last, quaternions) if options.quaternion_xyzw else (quaternions, w_last)
+    read, other = map(quaternion_to_matrix, orders)
     warnings = []
     if world2cam != options.invert:
         right, right_otherwise = read[:, 0], other[:, 0]  # (T, 3) in the world
     else:
         right, right_otherwise = read[:, :, 0], other[:, :, 0]
     if _roll(right) > ROLLING and _roll(right_otherwise) < LEVEL:
-        order, change = ("w x y z", "Unset") if options.xyzw else ("x y z w", "Set")
+        order, change = ("w x y z", "Unset") if options.quaternion_xyzw else ("x y z w", "Set")
         warnings.append(
-            f"the camera rolls about; with its quaternions read as {order} it stays level. {change} quaternion_xyzw "
-            "(in Python xyzw)."
+            f"the camera rolls about; with its quaternions read as {order} it stays level. {change} quaternion_xyzw."
         )
     return read, warnings
 

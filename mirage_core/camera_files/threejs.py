@@ -26,7 +26,7 @@ from .parsed import (
 
 TITLE = "three.js / Load3D camera_info"
 SUFFIX = ".json"
-OPTIONS = ("invert", "transpose", "flip", "xyzw", "horizontal_fov")
+OPTIONS = ("invert", "transpose", "flip", "quaternion_xyzw", "horizontal_fov")
 STEEP = 0.999  # of 1: a view along the world's up takes another up
 
 

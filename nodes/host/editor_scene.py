@@ -62,7 +62,7 @@ def write_scene(geometry: Geometry, memory: LatentMemory | None) -> dict[str, st
 
 def _of_memory(memory: LatentMemory) -> tuple[Tensor, Tensor, Tensor, int]:
     every = -(-memory.num_points // MOST_POINTS)
-    points = memory.points[slice(None, None, every)]
+    points = memory.as_one_block()[slice(None, None, every)]
     # each point that is left stands for `every` of them, and covers their area
     return points.xyz, points.footprint * every**0.5, colours_of(memory.spec, points.tokens()), every
 

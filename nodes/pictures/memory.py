@@ -15,10 +15,10 @@ TENTHS = 10
 def memory_picture(memory: LatentMemory) -> Tensor:
     """Three charts: IMAGE ``(1, H, W, 3)``. An empty memory has empty ones."""
     picture, draw = three_charts()
-    points = memory.points if memory.num_points else None
-    frames = torch.zeros(0) if points is None else points.frame.cpu().double()
-    confidence = torch.zeros(0) if points is None else points.confidence.cpu().double()
-    widths = torch.zeros(0) if points is None else points.footprint.cpu().double()
+    frames, confidence, widths = (
+        memory.column(name).cpu().double() if memory.num_points else torch.zeros(0)
+        for name in ("frame", "confidence", "footprint")
+    )
     mib = memory.nbytes / 2**20 / max(memory.num_points, 1)
     counts, edges = _counted(frames, whole=True)
     names = [f"{edge:.0f}" for edge in edges]

@@ -30,7 +30,7 @@ def path_picture(memory: LatentMemory, covered: Coverage, colours: Tensor) -> Te
     picture, draw = blank(WIDTH, height)
     _strip(draw, covered)
     every = max(1, memory.num_points // MOST_POINTS)
-    xyz = memory.points.xyz[::every].cpu().numpy()
+    xyz = memory.column("xyz")[::every].cpu().numpy()
     rgb = as_bytes(colours[::every]).numpy()
     size = (WIDTH - 2 * MARGIN - GAP) // 2
     for column, (title, right, down, sign) in enumerate(VIEWS):

@@ -71,7 +71,7 @@ def test_quaternions_in_the_other_order_are_noticed_and_xyzw_mends_them(name, tm
         turned = [[n, x, y, z, w, *rest] for n, w, x, y, z, *rest in filter(None, lines)]
         (path / "images.txt").write_text("".join(" ".join(line) + "\n\n" for line in turned))
     assert any("quaternions read as x y z w it stays level. Set quaternion" in w for w in read_cameras(path).warnings)
-    found = read_cameras(path, options=ReadOptions(xyzw=True))
+    found = read_cameras(path, options=ReadOptions(quaternion_xyzw=True))
     assert not found.warnings
     torch.testing.assert_close(found.cameras.cam2world, walk.cam2world, atol=1e-5, rtol=0)
 
@@ -169,7 +169,7 @@ def strange_paths():
 
 
 ADVICE = re.compile(r"\b(?:[Uu]ns|[Ss])et (the picture's width and height|\w+)")
-OPTION = {"quaternion_xyzw": "xyzw", "the picture's width and height": "image_size"}
+OPTION = {"the picture's width and height": "image_size"}
 CHANGED = {"flip": "yz", "image_size": (720, 1280), "camera": "cam02", "field_of_view": 70}
 
 
@@ -198,6 +198,6 @@ def test_texts_of_turns_get_no_advice_about_matrices(format, tmp_path):
 
 def test_an_option_that_the_format_does_not_read_is_said(tmp_path):
     write_cameras(winding(3), tmp_path / "a.json", "mirage", SIZE)
-    options = ReadOptions(xyzw=True, camera="cam02", flip="yz")
+    options = ReadOptions(quaternion_xyzw=True, camera="cam02", flip="yz")
     said = " ".join(read_cameras(tmp_path / "a.json", options=options).warnings)
     assert "quaternion_xyzw is set, and does nothing" in said and "camera is set" in said and "flip" not in said

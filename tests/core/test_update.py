@@ -102,7 +102,7 @@ def test_what_the_memory_shows_may_be_handed_to_fill(anchor):
     block = lift(truth(views), Geometry(hit(views, (36, 60))[0], views), token_anchor=anchor)
     shown = splat(memory, views, SIZE, token_anchor=anchor).depth
     ours, expected = memory.insert(block, cameras=views, shown=shown), memory.insert(block, cameras=views)
-    assert torch.equal(ours.points.xyz, expected.points.xyz)
+    assert torch.equal(ours.column("xyz"), expected.column("xyz"))
     nothing = memory.insert(block, cameras=views, shown=torch.zeros_like(shown))
     assert nothing.num_points > expected.num_points
     with pytest.raises(MirageError, match=r"insert: shown must be \(2, 9, 15\); got float32 \(2, 8, 15\)"):

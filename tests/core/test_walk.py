@@ -115,8 +115,8 @@ def test_a_walk_that_is_taken_up_again_equals_one_without_a_break():
     states = list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
     again = last(walk(states[0], on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
     assert torch.equal(again.latents, states[-1].latents)
-    assert torch.equal(again.memory.points.xyz, states[-1].memory.points.xyz)
-    assert torch.equal(again.memory.points.features, states[-1].memory.points.features)
+    assert torch.equal(again.memory.column("xyz"), states[-1].memory.column("xyz"))
+    assert torch.equal(again.memory.as_one_block().features, states[-1].memory.as_one_block().features)
 
 
 def test_the_budget_holds_after_every_chunk():
@@ -136,7 +136,7 @@ def test_depth_of_any_scale_gives_the_same_memory(fit):
 
     def room_error(state):
         """Mean distance of the remembered points from the walls."""
-        xyz = state.memory.points.xyz
+        xyz = state.memory.column("xyz")
         return float(torch.minimum(xyz - LOW, HIGH - xyz).abs().amin(dim=1).mean())
 
     settings = replace(SETTINGS, update=UpdateSettings(fit=fit))

@@ -1,13 +1,8 @@
 """Walks that are saved, killed and taken up again."""
 
 import json
-import random
-import subprocess
-import sys
-import time
 
 import pytest
-import slow_walk
 import torch
 from safetensors import safe_open
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
@@ -36,8 +31,8 @@ def states(cameras, tmp_path):
 def same(one, other):
     for name in ("latents", "scene", "left_out"):
         assert torch.equal(getattr(one, name), getattr(other, name))
-    assert torch.equal(one.memory.points.xyz, other.memory.points.xyz)
-    assert torch.equal(one.memory.points.features, other.memory.points.features)
+    assert torch.equal(one.memory.column("xyz"), other.memory.column("xyz"))
+    assert torch.equal(one.memory.as_one_block().features, other.memory.as_one_block().features)
     assert one.memory.spec == other.memory.spec and len(one.memory.keyframes) == len(other.memory.keyframes)
     assert all(torch.equal(a, b) for a, b in zip(one.seen, other.seen, strict=True))
     assert one.reports == other.reports
@@ -56,7 +51,7 @@ def test_a_walk_taken_up_from_files_equals_one_without_a_break(states, cameras, 
     loaded = load_chunks(tmp_path, begin(cameras), ABOUT, most=chunks)
     *_, finished = walk(loaded, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)
     assert torch.equal(finished.latents, states[-1].latents)
-    assert torch.equal(finished.memory.points.features, states[-1].memory.points.features)
+    assert torch.equal(finished.memory.as_one_block().features, states[-1].memory.as_one_block().features)
 
 
 def test_a_chunk_that_was_not_finished_is_not_there(states, cameras, tmp_path):
@@ -115,27 +110,3 @@ def test_the_report_in_the_file_is_plain_json(states, tmp_path):
     with safe_open(chunk_path(tmp_path, 1), framework="pt") as file:
         report = json.loads(file.metadata()["report"])
     assert report["number"] == 1 and report["frames"] == [17, 32] and len(report["views"]) == 4
-
-
-def test_killed_at_ten_random_moments_a_walk_loses_no_finished_chunk(tmp_path):
-    dice, finished, kills = random.Random(5), 0, 0
-    while kills < 10:
-        process = subprocess.Popen([sys.executable, slow_walk.__file__, tmp_path], stdout=subprocess.PIPE, text=True)
-        assert process.stdout.readline().strip() == f"begun after {finished} chunks"
-        time.sleep(dice.uniform(0.0, 0.25))
-        process.kill()
-        process.wait()
-        kills += 1
-        before, finished = finished, saved_chunks(tmp_path)
-        assert finished >= before
-        if finished == 6:  # all done: begin again with the last chunks lost
-            for number in range(2, 6):
-                chunk_path(tmp_path, number).unlink()
-            finished = 2
-    slow_walk.main(tmp_path)
-    whole = begin(slow_walk.CAMERAS)
-    *_, expected = walk(whole, on_grid(slow_walk.CAMERAS), SETTINGS, Denoiser(invents=True), exact_depth)
-    made = load_chunks(tmp_path, whole, slow_walk.ABOUT, most=99)
-    assert made.finished == 6
-    assert torch.equal(made.latents, expected.latents)
-    assert torch.equal(made.memory.points.features, expected.memory.points.features)

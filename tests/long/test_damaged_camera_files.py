@@ -39,7 +39,7 @@ def options_drawn(drawn: random.Random) -> ReadOptions:
         field_of_view=50,
         image_size=drawn.choice([None, SIZE]),
         flip=drawn.choice(["", "y", "yz"]),
-        **{name: drawn.random() < 0.2 for name in ("invert", "transpose", "xyzw", "horizontal_fov")},
+        **{name: drawn.random() < 0.2 for name in ("invert", "transpose", "quaternion_xyzw", "horizontal_fov")},
     )
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import comfy.model_management
 import comfy.utils
 import latent_preview
-import torch
 from comfy.model_patcher import ModelPatcher
-from PIL import Image
 from server import PromptServer
 from torch import Tensor
+
+from ...pictures.pixels import as_picture
 
 STAGES_BESIDE_STEPS = 2  # decoding with its depth, and writing: each counts like one step
 PREVIEW_PIXELS = 512
@@ -69,8 +69,7 @@ class WalkProgress:
         self._say("\n".join([f"chunk {chunk + 1} of {self.chunks}: {name}", *self.notes]))
         preview = None
         if frame is not None:
-            picture = Image.fromarray((frame * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
-            preview = ("JPEG", picture, PREVIEW_PIXELS)
+            preview = ("JPEG", as_picture(frame), PREVIEW_PIXELS)
         self.bar.update_absolute(chunk * self.each + after, preview=preview)
 
     def on_step(self, step: int, x0: Tensor, x: Tensor, total: int) -> None:

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent.parent)]
+sys.path += [str(Path(__file__).parents[1] / "core"), str(Path(__file__).parents[2])]
 
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 
