@@ -21,7 +21,7 @@ test: lint
 
 test-browser: setup
 	@.ci/get_chromium || { echo "Chromium is needed: install it (Debian: apt install chromium), or set CHROMIUM."; exit 1; }
-	$(BIN)/pytest -q tests/browser
+	$(BIN)/pytest -q --maxfail=3 tests/browser
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py

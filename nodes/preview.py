@@ -16,6 +16,32 @@ GREY = 0.18
 UNKNOWN = {"grey": 0.5, "black": 0.0}  # how a control video shows what is not known
 
 
+def _limits() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "too_near",
+            default=0.1,
+            min=0.001,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+            tooltip="Warn where the camera comes nearer to remembered points than this share of the median "
+            "depth that the path sees.",
+        ),
+        io.Float.Input(
+            "least_known",
+            default=0.2,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            optional=True,
+            advanced=True,
+            tooltip="Warn where less than this share is known.",
+        ),
+    ]
+
+
 class PreviewWalk(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -35,27 +61,7 @@ class PreviewWalk(io.ComfyNode):
                     optional=True,
                     tooltip="The VAE of the latents: shows the walk as the memory sees it. None: in rough colours.",
                 ),
-                io.Float.Input(
-                    "too_near",
-                    default=0.1,
-                    min=0.001,
-                    max=1.0,
-                    step=0.01,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Warn where the camera comes nearer to remembered points than this share of the median "
-                    "depth that the path sees.",
-                ),
-                io.Float.Input(
-                    "least_known",
-                    default=0.2,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Warn where less than this share is known.",
-                ),
+                *_limits(),
             ],
             outputs=[
                 io.Image.Output(display_name="picture", tooltip="Strip and maps."),

@@ -55,8 +55,9 @@ def context(server):
         yield browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
 
 
-@pytest.fixture(scope="session", params=[False, True], ids=["canvas nodes", "nodes 2.0"])
+@pytest.fixture(scope="module", params=[False, True], ids=["canvas nodes", "nodes 2.0"])
 def page(request, context, server):
+    """A page for each file of tests: every workflow that is loaded stays open on its page, in a tab of its own."""
     opened = ComfyPage(context, server.url, request.param, PICTURES)
     yield opened
     opened.page.close()
@@ -66,6 +67,4 @@ def page(request, context, server):
 def nothing_goes_wrong_on_the_page(page):
     page.errors.clear()
     yield
-    if page.page.locator("[role=dialog]").count():  # of a test that failed half way
-        page.page.keyboard.press("Escape")
     assert page.errors == []
