@@ -3,11 +3,12 @@
 import json
 import urllib.request
 from contextlib import ExitStack, nullcontext
+from pathlib import Path
 
 import pytest
 from comfy_server import PACK_NAME, ComfyError, ComfyServer
-from conftest import ROOT
 
+ROOT = Path(__file__).parent.parent.parent
 OURS = "Mirage_"
 PLACES = ("/models", "/embeddings", "/features", "/settings")  # what else the browser builds its page from
 

@@ -7,8 +7,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "workflows").glob("*.json"))
 TITLE = 30  # pixels above a node's position
 APART = 20  # least pixels between nodes
