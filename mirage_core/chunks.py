@@ -31,15 +31,6 @@ class Chunk:
         """The first video frame that the model makes."""
         return self.stop - self.frames
 
-    def poses(self, stride: int, first: int = 0) -> tuple[int, ...]:
-        """The video frame whose camera each latent frame has.
-
-        Args:
-            stride: video frames per latent frame.
-            first: video frame at which the walk begins.
-        """
-        return tuple(range(first + self.begin, first + self.stop, stride))
-
 
 def plan_chunks(frames: int, stride: int, chunk_frames: int = CHUNK_FRAMES) -> tuple[Chunk, ...]:
     """The chunks of a path.

@@ -116,7 +116,12 @@ class LatentMemory:
         return self.blocks[0] if len(self.blocks) == 1 else PointBlock.concatenated(self.blocks)
 
     def column(self, name: str) -> Tensor:
-        """One column of all points, ``(N, ...)``, without the others: any of ``PointBlock.columns`` but features."""
+        """One column of all points, ``(N, ...)``, without the others: any of ``PointBlock.columns`` but features.
+
+        Raises:
+            MirageError: the memory is empty.
+        """
+        self.require_points("LatentMemory.column")
         return torch.cat([block.columns[name] for block in self.blocks])
 
     def require_points(self, who: str) -> None:

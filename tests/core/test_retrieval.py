@@ -92,9 +92,9 @@ def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride
     frames = 1 + stride * count
     chunks = plan_chunks(frames, stride, 1 + stride * chunk)
     assert [frame for one in chunks for frame in range(one.start, one.stop)] == list(range(frames))
-    poses = [one.poses(stride) for one in chunks]
-    assert all(before[-1] == after[0] for before, after in pairwise(poses))
-    assert poses[-1][-1] == frames - 1 and all(len(one) <= 1 + chunk for one in poses)
+    assert all(before.stop - 1 == after.begin for before, after in pairwise(chunks))
+    assert chunks[-1].stop == frames and all(one.stop - one.begin <= 1 + stride * chunk for one in chunks)
+    assert all((one.frames - 1) % stride == 0 for one in chunks)
 
 
 @pytest.mark.parametrize("frames", [0, 2, 34, 35, 33.0])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
+from mirage_core import Cameras, Geometry, LatentMemory, LatentPath, LatentSpec, lift, splat
 from mirage_core.chunks import Chunk, plan_chunks
 from mirage_core.retrieval import joined, overlaps, pick_references, voxels_in_view
 
@@ -83,7 +83,11 @@ def test_a_path_is_cut_into_the_chunks_of_the_published_code(frames):
 def test_latent_frames_of_a_chunk_have_the_cameras_of_the_published_code(case):
     first, start, frames, number = (int(part) for part in case.split(","))
     chunk = Chunk(number, start, start + frames - (number > 0), frames)
-    assert list(chunk.poses(4, first)) == ABOUT["target_pose_indices"][case]
+    poses = torch.eye(4).repeat(first + chunk.stop, 1, 1)
+    poses[:, 0, 3] = torch.arange(len(poses))  # a camera's place is its number
+    path = LatentPath.of(Cameras(poses, torch.eye(3)), LatentSpec(48, 16, 4), 64, 64).part(first, len(poses))
+    views = path.part(chunk.begin, chunk.stop).views
+    assert views.centers[:, 0].tolist() == ABOUT["target_pose_indices"][case]
 
 
 def test_references_are_those_of_the_published_code(cameras, memories):
