@@ -1,7 +1,7 @@
 """Conditioning the next chunk on what was seen: latent memory against RGB point cloud, after 1 to 5 chunks.
 
 Latent: lift the tokens of the new latent frames, insert with fill, splat into the nine latent frames of the next chunk.
-RGB: lift the pixels of the same frames, splat into its 33 pixel frames, encode with the Wan 2.2 VAE (own architecture,
+RGB: lift the pixels of the same frames, splat into its 33 video frames, encode with the Wan 2.2 VAE (own architecture,
 random weights: time does not depend on their values). Everything else of a chunk is the same for both. Depth is given.
 """
 

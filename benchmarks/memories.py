@@ -13,14 +13,14 @@ from torch import Tensor
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, PointBlock, lift, splat
 
-CHUNK, STRIDE = 33, 4  # pixel frames made at once, pixel frames per latent frame
+CHUNK, STRIDE = 33, 4  # video frames made at once, video frames per latent frame
 RGB_POINT_BYTES = 15
 WAN22_VAE = {"dim": 160, "z_dim": CHANNELS, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2}
 TEMPORAL = [False, True, True]
 
 
 def loop_path(chunks: int, size: tuple[int, int]) -> Cameras:
-    """One camera per pixel frame of ``chunks`` chunks: two chunks into the room, two back, and so on, swaying."""
+    """One camera per video frame of ``chunks`` chunks: two chunks into the room, two back, and so on, swaying."""
     frames = torch.arange(chunks * (CHUNK - 1) + 1) / (2 * (CHUNK - 1))  # in trips
     way = 1.0 - (frames % 2.0 - 1.0).abs()
     centers = torch.zeros(len(frames), 3)
