@@ -8,8 +8,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext
 
 PACK = "comfyui-latent-memory"
-RUN_SECONDS = 120
-STEP_MILLISECONDS = 20_000
+RUN_SECONDS = 180
 # what the stock page says when it is offline, or where a file is optional
 HARMLESS = (
     *("comfy.org", "googletagmanager", "sentry", "firebase", "googleapis", "Content Security Policy"),
@@ -47,7 +46,6 @@ class ComfyPage:
         self.errors: list[str] = []
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.page = context.new_page()
-        self.page.set_default_timeout(STEP_MILLISECONDS)
         self.page.on("crash", lambda _: self.errors.append("the page has crashed"))
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(f"{error}"))
