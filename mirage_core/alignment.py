@@ -55,8 +55,8 @@ def fit_depth(estimate: Tensor, remembered: Tensor, kind: str = "scale") -> Dept
     Returns:
         The fit, or None if fewer than ``MIN_COMPARED`` tokens have both depths.
     """
-    check_choice("fit_depth", "kind", kind, FITS)
-    check_shape("fit_depth", "remembered", remembered, f"{tuple(estimate.shape)} like estimate", estimate.shape)
+    check_choice("kind", kind, FITS)
+    check_shape("remembered", remembered, f"{tuple(estimate.shape)} like estimate", estimate.shape)
     estimate, remembered = estimate.cpu(), remembered.cpu()  # few numbers, read one by one, in float64
     both = (estimate >= MIN_DEPTH) & (remembered >= MIN_DEPTH)
     compared = int(both.sum())
@@ -104,8 +104,8 @@ def contradictions(depth: Tensor, remembered: Tensor, tolerance: float = TOLERAN
         depth, remembered: ``(h, w)``, 0 = none.
         tolerance: share of depth.
     """
-    check_number("contradictions", "tolerance", tolerance, above=0.0)
-    check_shape("contradictions", "remembered", remembered, f"{tuple(depth.shape)} like depth", depth.shape)
+    check_number("tolerance", tolerance, above=0.0)
+    check_shape("remembered", remembered, f"{tuple(depth.shape)} like depth", depth.shape)
     remembered = remembered.to(depth.device)
     near, far = depth_envelope(remembered)
     agrees = (depth >= near * (1 - tolerance)) & (depth <= far * (1 + tolerance))
@@ -125,7 +125,7 @@ def completed(depth: Tensor) -> Tensor:
     """
     known = depth >= MIN_DEPTH
     if not bool(known.any()):
-        raise MirageError("completed: depth must be known somewhere; the memory shows nothing in this view.")
+        raise MirageError("depth: must be known somewhere; the memory shows nothing in this view.")
     inverse = torch.where(known, 1.0 / depth.clamp(min=MIN_DEPTH), 0.0)
     filled = _pulled_up(inverse[None, None], known[None, None].to(inverse))[0, 0]
     return torch.where(known, depth, 1.0 / filled)

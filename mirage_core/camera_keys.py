@@ -134,7 +134,7 @@ def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_d
     Raises:
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
-    check_start("keyed_path", start, frames, scene_depth)
+    check_start(start, frames, scene_depth)
     along = _along(keys, torch.linspace(0.0, 1.0, frames, dtype=torch.float64))  # (F,) fractional key numbers
     poses = pose_spline(torch.stack([_pose(key) for key in keys]), along)
     poses[:, :3, 3] *= scene_depth

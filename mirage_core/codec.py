@@ -32,7 +32,7 @@ class PatchCodec(nn.Module):
     def __init__(self, patch: int = 16):
         super().__init__()
         if patch not in PATCHES:
-            raise MirageError(f"PatchCodec: patch must be one of {PATCHES} pixels; got {patch!r}.")
+            raise MirageError(f"patch: must be one of {PATCHES} pixels; got {patch!r}.")
         self.patch = patch
         place = torch.arange(patch, dtype=torch.float64) + 0.5
         order = torch.arange(FREQUENCIES, dtype=torch.float64)[:, None]
@@ -49,13 +49,10 @@ class PatchCodec(nn.Module):
 
         Values keep their range's centre: feed -1..1 (as ComfyUI does), so that grey is 0.
         """
-        check_shape("PatchCodec.encode", "video", video, "(B, 3, F, H, W)", (None, 3, None, None, None))
+        check_shape("video", video, "(B, 3, F, H, W)", (None, 3, None, None, None))
         H, W = video.shape[-2:]
         if H < 1 or W < 1 or H % self.patch or W % self.patch:
-            raise MirageError(
-                f"PatchCodec.encode: video must have a height and width that are multiples of {self.patch}; "
-                f"got {H} x {W}."
-            )
+            raise MirageError(f"video: must have a height and width that are multiples of {self.patch}; got {H} x {W}.")
         patches = rearrange(video[:, :, ::TEMPORAL], "b c t (h y) (w x) -> b t h w c y x", y=self.patch, x=self.patch)
         basis = self.basis.to(video)
         return rearrange(basis @ patches @ basis.T, "b t h w c fy fx -> b (fy fx c) t h w")
@@ -68,7 +65,7 @@ class PatchCodec(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """``(B, 48, T, h, w)`` to ``(B, 3, 4 T - 3, H, W)``."""
-        check_shape("PatchCodec.decode", "latents", latents, "(B, 48, T, h, w)", (None, CHANNELS, None, None, None))
+        check_shape("latents", latents, "(B, 48, T, h, w)", (None, CHANNELS, None, None, None))
         keys = self.frames(latents)
         between = torch.arange(1, TEMPORAL).to(keys).view(-1, 1, 1) / TEMPORAL  # 1/4, 2/4, 3/4
         before, after = keys[:, :, :-1, None], keys[:, :, 1:, None]

@@ -82,7 +82,7 @@ def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
     allowed = max_bytes // per_point
     if allowed < 1:
         raise MirageError(
-            f"prune: the budget (in Python max_bytes) must hold at least one point, {per_point} bytes or "
+            f"budget (in Python max_bytes): must hold at least one point, {per_point} bytes or "
             f"{per_point / 2**20:.2g} MiB; got {max_bytes} bytes."
         )
     xyz = points.xyz.to(working_device(points.device))
@@ -100,7 +100,7 @@ def _voxels(xyz: Tensor, voxel: float) -> Tensor:
     cells = ((xyz.double() - xyz.amin(dim=0).double()) / voxel).floor().long()
     if int(cells.max()) >= 2**VOXEL_BITS:
         raise MirageError(
-            f"compact: voxel must be at least {voxel * (int(cells.max()) + 1) / 2**VOXEL_BITS:.3g} scene units for a "
+            f"voxel: must be at least {voxel * (int(cells.max()) + 1) / 2**VOXEL_BITS:.3g} scene units for a "
             f"scene of this extent; got {voxel:g}."
         )
     return cells

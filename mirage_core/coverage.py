@@ -101,10 +101,10 @@ def coverage(
     Raises:
         MirageError: the memory is empty, or a limit is out of range.
     """
-    memory.require_points("coverage")
-    check_number("coverage", "near_share", near_share, above=0.0)
+    memory.require_points()
+    check_number("near_share", near_share, above=0.0)
     if not 0 <= least_known <= 1:
-        raise MirageError(f"coverage: least_known must lie in 0..1; got {least_known!r}.")
+        raise MirageError(f"least_known: must lie in 0..1; got {least_known!r}.")
     readout = read(memory, path.views, path.grid)
     seen = readout.depth[readout.known]
     near = near_share * float(seen.median()) if len(seen) else 0.0

@@ -31,9 +31,9 @@ def placed(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
-def check_one_device(who: str, **tensors: Tensor | None) -> None:
+def check_one_device(**tensors: Tensor | None) -> None:
     """Raise MirageError unless all tensors lie on one device."""
     places = {name: tensor.device for name, tensor in tensors.items() if tensor is not None}
     if len(set(places.values())) > 1:
         shown = ", ".join(f"{name} on {device}" for name, device in places.items())
-        raise MirageError(f"{who}: all of it must lie on one device; got {shown}. Move the tensors first.")
+        raise MirageError(f"{', '.join(places)}: must lie on one device; got {shown}. Move the tensors first.")

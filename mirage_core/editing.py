@@ -28,14 +28,12 @@ class Selection:
 
     def __post_init__(self):
         if self.box is not None:
-            check_finite("Selection", "box", check_shape("Selection", "box", self.box, "(2, 3)", (2, 3)))
+            check_finite("box", check_shape("box", self.box, "(2, 3)", (2, 3)))
             if bool((self.box[0] > self.box[1]).any()):
                 low, high = self.box.tolist()
-                raise MirageError(
-                    f"Selection: box must rise from its lowest to its highest corner; got {low} and {high}."
-                )
+                raise MirageError(f"box: must rise from its lowest to its highest corner; got {low} and {high}.")
         if self.frames is not None and self.frames[0] > self.frames[1]:
-            raise MirageError(f"Selection: frames must rise; got {self.frames[0]} to {self.frames[1]}.")
+            raise MirageError(f"frames: must rise; got {self.frames[0]} to {self.frames[1]}.")
 
     def of(self, block: PointBlock) -> Tensor:
         """Which points of a block: bool ``(N,)``."""

@@ -36,27 +36,27 @@ class Geometry:
     valid: Tensor | None = None
 
     def __post_init__(self):
-        depth = check_shape("Geometry", "depth", self.depth, "(T, H, W)", (None, None, None)).float()
+        depth = check_shape("depth", self.depth, "(T, H, W)", (None, None, None)).float()
         if not isinstance(self.cameras, Cameras):
-            raise MirageError(f"Geometry: cameras must be Cameras; got {describe(self.cameras)}.")
+            raise MirageError(f"cameras: must be Cameras; got {describe(self.cameras)}.")
         if 0 in depth.shape:
-            raise MirageError(f"Geometry: depth must not be empty; got {describe(depth)}.")
+            raise MirageError(f"depth: must not be empty; got {describe(depth)}.")
         if len(depth) != len(self.cameras):
             raise MirageError(
-                f"Geometry: depth and cameras must be of the same frames; got {len(depth)} depth maps and "
+                f"depth, cameras: must be of the same frames; got {len(depth)} depth maps and "
                 f"{len(self.cameras)} cameras."
             )
         valid = self.valid
         if valid is not None:
-            check_shape("Geometry", "valid", valid, f"bool {tuple(depth.shape)} like depth", tuple(depth.shape))
-            check_one_device("Geometry", depth=depth, valid=valid)
+            check_shape("valid", valid, f"bool {tuple(depth.shape)} like depth", tuple(depth.shape))
+            check_one_device(depth=depth, valid=valid)
             if valid.dtype != torch.bool:
-                raise MirageError(f"Geometry: valid must be bool, True = geometry; got {describe(valid)}.")
+                raise MirageError(f"valid: must be bool, True = geometry; got {describe(valid)}.")
         wanted = torch.ones_like(depth, dtype=torch.bool) if valid is None else valid
         bad = wanted & ~(torch.isfinite(depth) & (depth >= 0))
         if bool(bad.any()):
             raise MirageError(
-                f"Geometry: depth must be finite and not negative where it is valid; {int(bad.sum())} of "
+                f"depth: must be finite and not negative where it is valid; {int(bad.sum())} of "
                 f"{depth.numel()} pixels are NaN, infinite or negative. Set them to 0, which is no "
                 "depth (in Python valid=False does, too)."
             )
@@ -108,10 +108,10 @@ class Geometry:
         Raises:
             MirageError: a picture of this geometry's size does not encode to ``size``.
         """
-        (H, W), (h, w) = self.image_size, check_size("Geometry.cropped_to_tokens", "size", size)
+        (H, W), (h, w) = self.image_size, check_size("size", size)
         if (H // spatial, W // spatial) != (h, w):
             raise MirageError(
-                f"Geometry: depth must have the size of the picture that was encoded. Latents of {w} x {h} tokens of "
+                f"depth: must have the size of the picture that was encoded. Latents of {w} x {h} tokens of "
                 f"{spatial} px come from about {w * spatial} x {h * spatial} pixels; got depth of {W} x {H}. "
                 "Estimate depth on the picture that is encoded."
             )
@@ -131,8 +131,8 @@ class Geometry:
             depth ``(T, h, w)`` scene units, 0 = none, and the share of each token's pixels that is valid ``(T, h, w)``.
             For "median" and "min" a token with less than half of its pixels valid has no depth.
         """
-        h, w = _check_grid("Geometry.pooled", size, self.image_size)
-        check_choice("Geometry.pooled", "pooling", pooling, POOLINGS)
+        h, w = _check_grid(size, self.image_size)
+        check_choice("pooling", pooling, POOLINGS)
         pixels, valid = self._pixels((h, w)), self.valid.to(working_device(self.depth.device))
         share = token_pixels(valid, (h, w)).nanmean(dim=-1)
         if pooling == "bilinear":
@@ -148,7 +148,7 @@ class Geometry:
         A token does when its 90th depth percentile is more than ``tolerance`` beyond its 10th, as a share of the
         10th, so that a few stray pixels do not count.
         """
-        h, w = _check_grid("Geometry.edges", size, self.image_size)
+        h, w = _check_grid(size, self.image_size)
         pixels = self._pixels((h, w))
         ends = pixels.new_tensor([0.1, 0.9])
         near, far = torch.stack([frame.nanquantile(ends, dim=-1) for frame in pixels], dim=1)  # (2, T, h, w)
@@ -168,7 +168,7 @@ def token_crop(image_size: tuple[int, int], spatial: int) -> tuple[slice, slice]
 
 def _check_some(depth: Tensor, valid: Tensor) -> None:
     if not bool(valid.any()):
-        raise MirageError(f"Geometry: depth must be above 0 somewhere; got {describe(depth)} without a valid pixel.")
+        raise MirageError(f"depth: must be above 0 somewhere; got {describe(depth)} without a valid pixel.")
 
 
 def depth_envelope(depth: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,11 +220,11 @@ def _members(pixels: int, tokens: int) -> tuple[Tensor, Tensor]:
     return torch.where(inside, first[:, None] + slot, 0), inside
 
 
-def _check_grid(who: str, size: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int]:
-    h, w = check_size(who, "size", size)
+def _check_grid(size: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int]:
+    h, w = check_size("size", size)
     if h > image_size[0] or w > image_size[1]:
         raise MirageError(
-            f"{who}: depth must be at least as fine as the {h} x {w} token grid; got {image_size[0]} x {image_size[1]} "
+            f"depth: must be at least as fine as the {h} x {w} token grid; got {image_size[0]} x {image_size[1]} "
             "pixels (height x width)."
         )
     return h, w

@@ -42,7 +42,7 @@ def fill(
     if shown is None:
         remembered = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
     else:
-        check_shape("insert", "shown", shown, f"{(len(cameras), *source.size)}", (len(cameras), *source.size))
+        check_shape("shown", shown, f"{(len(cameras), *source.size)}", (len(cameras), *source.size))
         remembered = torch.where(shown >= MIN_DEPTH, shown, torch.inf).to(here.device)
     kept = here.source.view.new_zeros(0)  # int64 (M,) points of block
     for t in range(len(cameras)):
@@ -79,16 +79,16 @@ def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | 
 
 def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSource:
     if cameras is None:
-        raise MirageError(f"insert: policy {policy!r} needs cameras, those the block was lifted from; got None.")
+        raise MirageError(f"cameras: must be those the block was lifted from, with policy {policy}; got None.")
     if block.source is None:
         raise MirageError(
-            f"insert: policy {policy} needs points as they are lifted (in Python by lift), which know their cells; got "
-            "points without. Lift the latents again, or set policy to append."
+            f"points: must know their cells with policy {policy}, as lifted ones do (in Python by lift); these do not. "
+            "Lift the latents again, or set policy to append."
         )
     last = int(block.source.view.max()) if len(block) else 0
     if last >= len(cameras):
         raise MirageError(
-            f"insert: cameras must be the views the block was lifted from, at least {last + 1}; got {len(cameras)}."
+            f"cameras: must be the views the block was lifted from, at least {last + 1}; got {len(cameras)}."
         )
     return block.source
 

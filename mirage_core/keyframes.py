@@ -34,7 +34,7 @@ class Keyframes(Sequence):
     def __post_init__(self):
         views = 0 if self.cameras is None else len(self.cameras)
         if views != len(self.frames):
-            raise MirageError(f"Keyframes: frames must be one number per camera, {views}; got {len(self.frames)}.")
+            raise MirageError(f"frames: must be one number per camera, {views}; got {len(self.frames)}.")
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -44,19 +44,19 @@ def lift(
     token's valid pixels rather than a bilinear sample, and the ray goes through the token's centre.
     """
     _check_arguments(latents, geometry, exclude, frames)
-    check_choice("lift", "token_anchor", token_anchor, TOKEN_ANCHORS)
+    check_choice("token_anchor", token_anchor, TOKEN_ANCHORS)
     T, _, h, w = latents.shape
     here = latents.device
     depth, share = (pooled.to(here) for pooled in geometry.pooled((h, w), pooling))  # (T, h, w) both
     cameras = geometry.cameras.to(here)
     keep = depth >= MIN_DEPTH  # bool (T, h, w)
     if edge is not None:
-        keep &= ~geometry.edges((h, w), check_number("lift", "edge", edge, above=0.0)).to(here)
+        keep &= ~geometry.edges((h, w), check_number("edge", edge, above=0.0)).to(here)
     if exclude is not None:
         keep &= ~_excluded_tokens(exclude, (h, w), corner=pooling == "bilinear").to(here)
     if not bool(keep.any()):
         raise MirageError(
-            f"lift: geometry must give at least one of the {T} x {h} x {w} tokens a depth; none has one "
+            f"geometry: must give at least one of the {T} x {h} x {w} tokens a depth; none has one "
             f"({int(geometry.valid.sum())} valid pixels; a token needs half of its own). "
             "Check the depth, how far it reaches (farthest, in Python valid) and exclude."
         )
@@ -103,12 +103,12 @@ def _excluded_tokens(exclude: Tensor, size: tuple[int, int], corner: bool) -> Te
 
 
 def _check_arguments(latents: Tensor, geometry: Geometry, exclude: Tensor | None, frames: Tensor | None) -> None:
-    check_shape("lift", "latents", latents, "(T, C, h, w)", (None, None, None, None))
+    check_shape("latents", latents, "(T, C, h, w)", (None, None, None, None))
     if not latents.is_floating_point() or 0 in latents.shape:
-        raise MirageError(f"lift: latents must be floating point and not empty; got {describe(latents)}.")
-    check_finite("lift", "latents", latents)
+        raise MirageError(f"latents: must be floating point and not empty; got {describe(latents)}.")
+    check_finite("latents", latents)
     if not isinstance(geometry, Geometry):
-        raise MirageError(f"lift: geometry must be a Geometry; got {describe(geometry)}.")
+        raise MirageError(f"geometry: must be a Geometry; got {describe(geometry)}.")
     T = len(latents)
     if len(geometry) != T:
         hint = ""
@@ -117,15 +117,15 @@ def _check_arguments(latents: Tensor, geometry: Geometry, exclude: Tensor | None
                 " Give the depth of all frames that were encoded, and of no others (in Python "
                 "geometry.at_latent_frames(stride))."
             )
-        raise MirageError(f"lift: geometry must have one frame per latent frame, {T}; got {len(geometry)}.{hint}")
+        raise MirageError(f"geometry: must have one frame per latent frame, {T}; got {len(geometry)}.{hint}")
     if exclude is not None:
         tokens, pixels = (T, *latents.shape[2:]), tuple(geometry.depth.shape)
         form = f"bool {pixels} like depth, or {tokens} like latents"
         sizes = tokens if isinstance(exclude, Tensor) and exclude.shape == tokens else pixels
-        check_shape("lift", "exclude", exclude, form, sizes)
+        check_shape("exclude", exclude, form, sizes)
         if exclude.dtype != torch.bool:
-            raise MirageError(f"lift: exclude must be bool, True = leave out; got {describe(exclude)}.")
+            raise MirageError(f"exclude: must be bool, True = leave out; got {describe(exclude)}.")
     if frames is not None:
-        check_shape("lift", "frames", frames, f"({T},), one number per latent frame", (T,))
+        check_shape("frames", frames, f"({T},), one number per latent frame", (T,))
         if frames.is_floating_point() or frames.dtype == torch.bool:
-            raise MirageError(f"lift: frames must be whole numbers; got {describe(frames)}.")
+            raise MirageError(f"frames: must be whole numbers; got {describe(frames)}.")

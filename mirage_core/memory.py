@@ -33,9 +33,9 @@ class LatentSpec:
         for name in ("channels", "spatial", "temporal"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise MirageError(f"LatentSpec: {name} must be a whole number of at least 1; got {value!r}.")
+                raise MirageError(f"{name}: must be a whole number of at least 1; got {value!r}.")
         if not isinstance(self.name, str):
-            raise MirageError(f"LatentSpec: name must be text; got {describe(self.name)}.")
+            raise MirageError(f"name: must be text that names the latents; got {describe(self.name)}.")
 
     def agrees(self, other: "LatentSpec") -> bool:
         same = (self.channels, self.spatial, self.temporal) == (other.channels, other.spatial, other.temporal)
@@ -65,16 +65,16 @@ class LatentMemory:
 
     def __post_init__(self):
         if not isinstance(self.spec, LatentSpec):
-            raise MirageError(f"LatentMemory: spec must be a LatentSpec; got {describe(self.spec)}.")
+            raise MirageError(f"spec: must be a LatentSpec; got {describe(self.spec)}.")
         object.__setattr__(self, "keyframes", Keyframes.of(self.keyframes))
         if self.store:
-            check_choice("LatentMemory", "store", self.store, STORES)
+            check_choice("store", self.store, STORES)
         for block in self.blocks:
-            self._check_block("LatentMemory", block)
+            self._check_block(block)
         places = sorted({str(block.device) for block in self.blocks})
         if len(places) > 1:
             raise MirageError(
-                f"LatentMemory: all blocks must lie on one device; got {' and '.join(places)}. "
+                f"blocks: must all lie on one device; got {' and '.join(places)}. "
                 "Move them to one (in Python block.to(device))."
             )
 
@@ -102,7 +102,7 @@ class LatentMemory:
         Raises:
             MirageError: the memory is empty.
         """
-        self.require_points("LatentMemory.bounds")
+        self.require_points()
         each = torch.stack([block.bounds for block in self.blocks if len(block)])  # (blocks, 2, 3)
         return torch.stack([each[:, 0].amin(dim=0), each[:, 1].amax(dim=0)])
 
@@ -112,7 +112,7 @@ class LatentMemory:
         Raises:
             MirageError: the memory is empty.
         """
-        self.require_points("LatentMemory.as_one_block")
+        self.require_points()
         return self.blocks[0] if len(self.blocks) == 1 else PointBlock.concatenated(self.blocks)
 
     def column(self, name: str) -> Tensor:
@@ -121,12 +121,12 @@ class LatentMemory:
         Raises:
             MirageError: the memory is empty.
         """
-        self.require_points("LatentMemory.column")
+        self.require_points()
         return torch.cat([block.columns[name] for block in self.blocks])
 
-    def require_points(self, who: str) -> None:
+    def require_points(self) -> None:
         if self.num_points == 0:
-            raise MirageError(f"{who}: memory must hold points; it is empty. Lift latents and write them to it first.")
+            raise MirageError("memory: must hold points; it is empty. Lift latents and write them to it first.")
 
     def to(self, device: torch.device | str) -> "LatentMemory":
         """The memory on another device; the same one if it is there already."""
@@ -140,7 +140,7 @@ class LatentMemory:
         float16 and bfloat16 take half of float32, int8 with one scale per token a quarter. What is rounded stays
         rounded: storing as float32 again brings nothing back.
         """
-        check_choice("stored_as", "store", store, STORES)
+        check_choice("store", store, STORES)
         return replace(self, blocks=tuple(block.stored_as(store) for block in self.blocks), store=store)
 
     def insert(
@@ -166,10 +166,10 @@ class LatentMemory:
             MirageError: the block's channels differ from the memory's, the cameras are missing or too few, or a block
                 that did not come from ``lift`` meets "fill" or "refresh".
         """
-        check_choice("insert", "policy", policy, POLICIES)
-        self._check_block("insert", block)
+        check_choice("policy", policy, POLICIES)
+        self._check_block(block)
         if cameras is not None and not isinstance(cameras, Cameras):
-            raise MirageError(f"insert: cameras must be Cameras; got {describe(cameras)}.")
+            raise MirageError(f"cameras: must be Cameras; got {describe(cameras)}.")
         keyframes = self.keyframes + _keyframes(block, cameras)
         block = self._stored(block)
         if policy == "append":
@@ -187,9 +187,9 @@ class LatentMemory:
             MirageError: the memories hold different latents.
         """
         if not isinstance(other, LatentMemory):
-            raise MirageError(f"merge: other must be a LatentMemory; got {describe(other)}.")
+            raise MirageError(f"other: must be a LatentMemory; got {describe(other)}.")
         if not self.spec.agrees(other.spec):
-            raise MirageError(f"merge: both memories must hold the same latents; got {self.spec} and {other.spec}.")
+            raise MirageError(f"both memories: must hold the same latents; got {self.spec} and {other.spec}.")
         spec = self.spec if self.spec.name else other.spec
         others = tuple(self._stored(block) for block in other.blocks)
         store = self.store if self.blocks else self.store or other.store
@@ -204,7 +204,7 @@ class LatentMemory:
             rotation: ``(3, 3)``, none = identity.
             translation: ``(3,)`` scene units of the new world, none = zero.
         """
-        scale, rotation, translation = check_similarity("transform", scale, rotation, translation)
+        scale, rotation, translation = check_similarity(scale, rotation, translation)
 
         def moved(block: PointBlock) -> PointBlock:
             xyz = scale * block.xyz @ rotation.to(block.xyz).T + translation.to(block.xyz)
@@ -223,7 +223,7 @@ class LatentMemory:
         Args:
             voxel: edge length, scene units.
         """
-        check_number("compact", "voxel", voxel, above=0.0)
+        check_number("voxel", voxel, above=0.0)
         if self.num_points == 0:
             return self
         return replace(self, blocks=compacted(self._alike(), voxel))
@@ -235,9 +235,7 @@ class LatentMemory:
             MirageError: the budget is smaller than one point.
         """
         if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 1:
-            raise MirageError(
-                f"prune: the budget (in Python max_bytes) must be whole bytes above 0; got {max_bytes!r}."
-            )
+            raise MirageError(f"budget (in Python max_bytes): must be whole bytes above 0; got {max_bytes!r}.")
         if self.nbytes <= max_bytes:
             return self
         return replace(self, blocks=pruned(self._alike(), max_bytes))
@@ -252,12 +250,12 @@ class LatentMemory:
         store = self.store or (self.blocks[0].store if self.blocks else "")
         return block.stored_as(store) if store in STORES else block
 
-    def _check_block(self, who: str, block: PointBlock) -> None:
+    def _check_block(self, block: PointBlock) -> None:
         if not isinstance(block, PointBlock):
-            raise MirageError(f"{who}: block must be a PointBlock (what lift returns); got {describe(block)}.")
+            raise MirageError(f"block: must be a PointBlock (what lift returns); got {describe(block)}.")
         if block.features.shape[1] != self.spec.channels:
             raise MirageError(
-                f"{who}: block must have the memory's {self.spec.channels} channels ({self.spec}); "
+                f"points: must have the memory's {self.spec.channels} channels ({self.spec}); "
                 f"got {block.features.shape[1]}. Latents of two formats do not mix: start a new memory."
             )
 

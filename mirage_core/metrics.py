@@ -47,8 +47,8 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
         distance: tolerance, scene units.
         angle: tolerance, degrees.
     """
-    check_number("revisits", "distance", distance, above=0.0)
-    check_number("revisits", "angle", angle, above=0.0)
+    check_number("distance", distance, above=0.0)
+    check_number("angle", angle, above=0.0)
     cameras = cameras.on_cpu  # few numbers, read one by one, in float64
     centers, rotation = cameras.centers, cameras.cam2world[:, :3, :3]
     apart = torch.cdist(centers.double(), centers.double())  # (F, F)
@@ -79,11 +79,10 @@ def loop_closure(frames: Tensor, cameras: Cameras, distance: float, angle: float
     Raises:
         MirageError: the numbers of frames and cameras differ.
     """
-    check_shape("loop_closure", "frames", frames, "(F, H, W, 3)", (None, None, None, 3))
+    check_shape("frames", frames, "(F, H, W, 3)", (None, None, None, 3))
     if len(frames) != len(cameras):
         raise MirageError(
-            f"loop_closure: cameras must be those of the frames, one each; got {len(frames)} frames and "
-            f"{len(cameras)} cameras."
+            f"cameras: must be those of the frames, one each; got {len(frames)} frames and {len(cameras)} cameras."
         )
     return tuple(
         Revisit(earlier, later, apart, turned, *picture_scores(frames[earlier], frames[later]))

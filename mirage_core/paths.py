@@ -44,9 +44,9 @@ class Move:
     return_to_start: bool = False
 
     def __post_init__(self):
-        check_choice("Move", "name", self.name, MOVES)
-        check_number("Move", "amount", self.amount, above=float("-inf"))
-        check_choice("Move", "easing", self.easing, EASINGS)
+        check_choice("move", self.name, MOVES)
+        check_number("amount", self.amount, above=float("-inf"))
+        check_choice("easing", self.easing, EASINGS)
 
 
 def camera_path(start: Cameras, move: Move, frames: int, scene_depth: float) -> Cameras:
@@ -64,7 +64,7 @@ def camera_path(start: Cameras, move: Move, frames: int, scene_depth: float) -> 
     Raises:
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
-    check_start("camera_path", start, frames, scene_depth)
+    check_start(start, frames, scene_depth)
     position, turn = _local(move, _progress(frames, move), scene_depth)
     local = torch.eye(4).repeat(frames, 1, 1)
     local[:, :3, :3] = So3.exp(turn).matrix()

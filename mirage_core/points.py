@@ -51,28 +51,28 @@ class PointBlock:
     feature_scale: Tensor | None = None
 
     def __post_init__(self):
-        xyz = check_shape("PointBlock", "xyz", self.xyz, "(N, 3)", (None, 3)).float()
+        xyz = check_shape("xyz", self.xyz, "(N, 3)", (None, 3)).float()
         n = len(xyz)
-        features = check_shape("PointBlock", "features", self.features, f"({n}, C) like xyz", (n, None))
+        features = check_shape("features", self.features, f"({n}, C) like xyz", (n, None))
         scaled = features.dtype == torch.int8 and self.feature_scale is not None
         if scaled:
-            check_shape("PointBlock", "feature_scale", self.feature_scale, f"({n},) like xyz", (n,))
-            check_finite("PointBlock", "feature_scale", self.feature_scale)
+            check_shape("feature_scale", self.feature_scale, f"({n},) like xyz", (n,))
+            check_finite("feature_scale", self.feature_scale)
         elif not features.is_floating_point() or self.feature_scale is not None:
             raise MirageError(
-                "PointBlock: features must be floating point, or int8 with a feature_scale; "
+                "features: must be floating point, or int8 with a feature_scale; "
                 f"got {describe(features)} and feature_scale {describe(self.feature_scale)}."
             )
         footprint = xyz.new_zeros(n) if self.footprint is None else self.footprint
         confidence = xyz.new_ones(n) if self.confidence is None else self.confidence
         frame = xyz.new_zeros(n, dtype=torch.int32) if self.frame is None else self.frame
         for name, value in (("footprint", footprint), ("confidence", confidence), ("frame", frame)):
-            check_shape("PointBlock", name, value, f"({n},) like xyz", (n,))
+            check_shape(name, value, f"({n},) like xyz", (n,))
         for name, value in (("xyz", xyz), ("features", features), ("footprint", footprint)):
-            check_finite("PointBlock", name, value)
+            check_finite(name, value)
         view = None if self.source is None else self.source.view
         columns = {"xyz": xyz, "features": features, "footprint": footprint, "confidence": confidence, "frame": frame}
-        check_one_device("PointBlock", **columns, feature_scale=self.feature_scale, view=view)
+        check_one_device(**columns, feature_scale=self.feature_scale, view=view)
         object.__setattr__(self, "xyz", xyz)
         object.__setattr__(self, "footprint", footprint.float())
         object.__setattr__(self, "confidence", confidence.float())
@@ -85,7 +85,7 @@ class PointBlock:
         """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
         index = index.to(self.device) if isinstance(index, Tensor) else index
         columns = {name: column[index] for name, column in self.columns.items()}
-        check_shape("PointBlock", "xyz", columns["xyz"], "(N, 3)", (None, 3))
+        check_shape("xyz", columns["xyz"], "(N, 3)", (None, 3))
         return derived(self, **columns, source=None)
 
     @property
@@ -121,7 +121,7 @@ class PointBlock:
 
         int8 takes one scale per token, the largest absolute value over 127: no value moves by more than half of that.
         """
-        check_choice("PointBlock", "store", store, STORES)
+        check_choice("store", store, STORES)
         if store == self.store:
             return self
         if store != "int8":
@@ -135,7 +135,7 @@ class PointBlock:
     def bounds(self) -> Tensor:
         """``(2, 3)`` lowest and highest world coordinates; of an empty block an error."""
         if len(self) == 0:
-            raise MirageError("PointBlock.bounds: the block must hold a point; it is empty.")
+            raise MirageError("block: must hold a point; it is empty.")
         return torch.stack([self.xyz.amin(dim=0), self.xyz.amax(dim=0)])
 
     @cached_property

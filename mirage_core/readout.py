@@ -106,14 +106,14 @@ def splat(
     keys instead of sort and overwrite, and footprints.
     """
     if not isinstance(memory, LatentMemory):
-        raise MirageError(f"splat: memory must be a LatentMemory; got {describe(memory)}.")
+        raise MirageError(f"memory: must be a LatentMemory; got {describe(memory)}.")
     if isinstance(cameras, LatentPath) and size is None:
         cameras, size = cameras.views, cameras.grid
     if not isinstance(cameras, Cameras):
-        raise MirageError(f"splat: cameras must be Cameras; got {describe(cameras)}.")
-    size = check_size("splat", "size", size)
-    check_choice("splat", "token_anchor", token_anchor, TOKEN_ANCHORS)
-    memory.require_points("splat")
+        raise MirageError(f"cameras: must be Cameras; got {describe(cameras)}.")
+    size = check_size("size", size)
+    check_choice("token_anchor", token_anchor, TOKEN_ANCHORS)
+    memory.require_points()
     asked = resolved(device or memory.device)
     device = working_device(asked)
     chosen = backend_named(backend, asked if backend == "triton" else device)

@@ -105,7 +105,7 @@ def pick_references(
         least_overlap: IoU below which a view is no reference.
     """
     if not isinstance(most, int) or most < 0:
-        raise MirageError(f"pick_references: most must be a whole number of at least 0; got {most!r}.")
+        raise MirageError(f"most: must be a whole number of at least 0; got {most!r}.")
     shares = overlaps(target, sets)
     order = torch.argsort(shares, descending=True, stable=True).tolist()
     found = [Reference(position, float(shares[position])) for position in order[:most]]
@@ -114,8 +114,8 @@ def pick_references(
 
 def _positions(memory: LatentMemory, voxel: float) -> Tensor:
     """All points ``(N, 3)``, on a device that can number voxels."""
-    memory.require_points("seen_voxels")
-    check_number("seen_voxels", "voxel", voxel, above=0.0)
+    memory.require_points()
+    check_number("voxel", voxel, above=0.0)
     return torch.cat([block.xyz for block in memory.blocks]).to(working_device(memory.device))
 
 
@@ -125,7 +125,7 @@ def _numbered(xyz: Tensor, voxel: float) -> Tensor:
     limit = 2**AXIS_BITS
     if len(cells) and int(cells.abs().max()) >= limit:
         raise MirageError(
-            f"seen_voxels: voxel must be at least {float(xyz.abs().max()) / limit:.3g} scene units for points that far "
+            f"voxel: must be at least {float(xyz.abs().max()) / limit:.3g} scene units for points that far "
             f"from the origin; got {voxel:g}."
         )
     cells += limit

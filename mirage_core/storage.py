@@ -34,10 +34,10 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
         MirageError: ``path`` does not end in .safetensors, or its folder does not exist.
     """
     if not isinstance(memory, LatentMemory):
-        raise MirageError(f"save_memory: memory must be a LatentMemory; got {describe(memory)}.")
-    path = _as_path("save_memory", path)
+        raise MirageError(f"memory: must be a LatentMemory; got {describe(memory)}.")
+    path = _as_path(path)
     if path.suffix != ".safetensors" or not path.parent.is_dir():
-        raise MirageError(f"save_memory: path must be a .safetensors file in an existing folder; got {str(path)!r}.")
+        raise MirageError(f"path: must be a .safetensors file in an existing folder; got {str(path)!r}.")
     tensors, header = packed(memory)
     version = VERSION if any(block.feature_scale is not None for block in memory.blocks) else 1
     write_file(path, tensors, {**(notes or {}), **header, "format": FORMAT, "version": str(version)})
@@ -73,30 +73,30 @@ def load_memory(path: str | Path) -> LatentMemory:
         MirageError: the file is missing, truncated, not safetensors (a pickle, say), holds something else, was written
             by a newer version, or what it holds does not fit together.
     """
-    path = _as_path("load_memory", path)
-    header, tensors = read_file("load_memory", path)
+    path = _as_path(path)
+    header, tensors = read_file(path)
     if header.get("format") != FORMAT:
         raise MirageError(
-            f"load_memory: {path.name} must be a latent memory (format {FORMAT!r} in its header); "
+            f"{path.name}: must be a latent memory (format {FORMAT!r} in its header); "
             f"got {header.get('format')!r}. It is another kind of file."
         )
-    check_version("load_memory", path.name, header.get("version", ""), VERSION)
-    return unpacked("load_memory", path.name, header, tensors)
+    check_version(path.name, header.get("version", ""), VERSION)
+    return unpacked(path.name, header, tensors)
 
 
-def read_file(who: str, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Header and tensors of a .safetensors file.
 
     Raises:
         MirageError: the file is missing, truncated, or not safetensors.
     """
     if not path.is_file():
-        raise MirageError(f"{who}: path must be a file; {str(path)!r} is not there.")
-    with damage_refused(f"{who}: {path.name}", "a whole .safetensors file"):
+        raise MirageError(f"path: must be a file; {str(path)!r} is not there.")
+    with damage_refused(f"{path.name}:", "a whole .safetensors file"):
         with path.open("rb") as file:
             magic = file.read(2)
         if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
-            raise MirageError(f"{who}: {path.name} must be a .safetensors file; it is a pickle, which is never loaded.")
+            raise MirageError(f"{path.name}: must be a .safetensors file; it is a pickle, which is never loaded.")
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
 
@@ -108,7 +108,7 @@ def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
         rgb: ``(N, 3)`` colours, 0..1.
     """
     points = memory.as_one_block()
-    check_shape("point_cloud_ply", "rgb", rgb, f"({len(points)}, 3)", (len(points), 3))
+    check_shape("rgb", rgb, f"({len(points)}, 3)", (len(points), 3))
     vertex = np.zeros(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     xyz = (points.xyz * points.xyz.new_tensor([1.0, -1.0, -1.0])).cpu().numpy()
     colours = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
@@ -121,29 +121,27 @@ def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
     return "\n".join(lines).encode() + vertex.tobytes()
 
 
-def _as_path(who: str, path: object) -> Path:
+def _as_path(path: object) -> Path:
     if not isinstance(path, (str, Path)):
-        raise MirageError(f"{who}: path must be text or a Path; got {describe(path)}.")
+        raise MirageError(f"path: must be text or a Path; got {describe(path)}.")
     return Path(path)
 
 
-def check_version(who: str, name: str, version: str, newest: int) -> None:
+def check_version(name: str, version: str, newest: int) -> None:
     """Raise MirageError unless a file's version is a number that this pack reads."""
     if not version.isdecimal() or int(version) < 1:
-        raise MirageError(f"{who}: {name} must state its version as a number; got {version!r}.")
+        raise MirageError(f"{name}: must state its version as a number; got {version!r}.")
     if int(version) > newest:
-        raise MirageError(
-            f"{who}: {name} was written as version {version}; this pack reads up to {newest}. Update the pack."
-        )
+        raise MirageError(f"{name}: must be of version {newest} at most; it is of {version}. Update this pack.")
 
 
-def unpacked(who: str, name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> LatentMemory:
+def unpacked(name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> LatentMemory:
     """The memory that ``packed`` took apart.
 
     Raises:
         MirageError: a part is missing, or the parts do not fit together.
     """
-    with damage_refused(f"{who}: {name}", "a consistent memory", ours=True):
+    with damage_refused(f"{name}:", "a consistent memory", ours=True):
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
         keyframes = Keyframes()

@@ -39,10 +39,10 @@ class UpdateSettings:
     tolerance: float = TOLERANCE
 
     def __post_init__(self):
-        check_choice("walk", "policy", self.policy, POLICIES)
-        check_choice("walk", "fit", self.fit, (*FITS, UNALIGNED))
+        check_choice("policy", self.policy, POLICIES)
+        check_choice("fit", self.fit, (*FITS, UNALIGNED))
         for name in ("max_residual", "tolerance"):
-            check_number("walk", name, getattr(self, name), above=0.0)
+            check_number(name, getattr(self, name), above=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def aligned_to_memory(
             depths.append(torch.where(token_mask_pixels(excluded, geometry.image_size), 0.0, fitted.depth))
     if all(report.refused for report in reports):
         reasons = ", ".join(sorted({report.refused for report in reports}))
-        raise MirageError(f"geometry: at least one frame must fit the memory; none of {len(reports)} does: {reasons}.")
+        raise MirageError(f"geometry: must have a frame that fits the memory; none of {len(reports)} does: {reasons}.")
     return Geometry(torch.cat(depths), geometry.cameras), tuple(reports)
 
 

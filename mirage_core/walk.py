@@ -44,7 +44,7 @@ class WalkSettings:
     max_bytes: int = 0
 
     def __post_init__(self):
-        check_number("walk", "voxel", self.voxel, above=0.0)
+        check_number("voxel", self.voxel, above=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +134,9 @@ def walk(
             or depth of another shape.
     """
     plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
-    state.memory.require_points("walk")
+    state.memory.require_points()
     wanted = (None, state.memory.spec.channels, *path.grid)
-    check_shape("walk", "latents", state.latents, "(N, C, h, w)", wanted)
+    check_shape("latents", state.latents, "(N, C, h, w)", wanted)
     for chunk in plan[state.finished :]:
         state = next_state(state, chunk, path, settings, denoise, estimate, read=read)
         yield state
@@ -162,8 +162,7 @@ def next_state(
     latents = denoise(request)
     if latents.shape != readout.latents.shape:
         raise MirageError(
-            f"walk: the sampler (in Python denoise) must return {tuple(readout.latents.shape)}; got "
-            f"{tuple(latents.shape)}."
+            f"sampler (in Python denoise): must return {tuple(readout.latents.shape)}; got {tuple(latents.shape)}."
         )
     latents = latents.to(state.latents.device)
     watch.lap("denoise")

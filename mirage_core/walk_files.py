@@ -63,7 +63,7 @@ def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: di
         write_file(path, tensors, header)
     except (OSError, SafetensorError) as error:
         raise MirageError(
-            f"walk: chunk {report.number} must be saved to {folder}, but: {error}. Make room and run again: "
+            f"chunk {report.number}: must be saved to {folder}, but: {error}. Make room and run again: "
             f"the {report.number} chunks before it are kept."
         ) from error
     return path
@@ -93,8 +93,8 @@ def load_chunks(
     state = begin
     for number in range(min(most, saved_chunks(folder))):
         path = chunk_path(folder, number)
-        header, tensors = read_file("walk", path)
-        with damage_refused(f"walk: {path.name}", "a whole chunk of a walk"):
+        header, tensors = read_file(path)
+        with damage_refused(f"{path.name}:", "a whole chunk of a walk"):
             _check(path.name, header, settings, own[number] if number < len(own) else None)
             state = _extended(state, path.name, header, tensors)
     return state
@@ -102,20 +102,20 @@ def load_chunks(
 
 def _check(name: str, header: dict[str, str], settings: dict[str, str], own: dict[str, str] | None) -> None:
     if header.get("format") != FORMAT:
-        raise MirageError(f"walk: {name} must be a chunk of a walk; its header says {header.get('format')!r}.")
-    check_version("walk", name, header.get("version", ""), VERSION)
+        raise MirageError(f"{name}: must be a chunk of a walk; its header says {header.get('format')!r}.")
+    check_version(name, header.get("version", ""), VERSION)
     for wanted, saved in ((settings, header["settings"]), (own, header["own"])):
         saved = json.loads(saved)
         for key in wanted or ():
             if key not in saved:
                 raise MirageError(
-                    f"walk: {name} must say with which {key} it was made; it does not, as an earlier version of this "
+                    f"{name}: must say with which {key} it was made; it does not, as an earlier version of this "
                     "pack has saved it. Begin another walk."
                 )
             if saved[key] != wanted[key]:
                 raise MirageError(
-                    f"walk: {name} was made with {key} {saved.get(key)}; now it is {wanted[key]}. "
-                    "Set it back, or begin another walk."
+                    f"{name}: must be of a walk with the same {key}; it was made with {saved[key]}, now it is "
+                    f"{wanted[key]}. Set it back, or begin another walk."
                 )
 
 
@@ -128,7 +128,7 @@ def _extended(state: WalkState, name: str, header: dict[str, str], tensors: dict
     memory_tensors = {key.removeprefix("memory."): value for key, value in tensors.items() if key.startswith("memory.")}
     return WalkState(
         latents=latents,
-        memory=unpacked("walk", name, header, memory_tensors),
+        memory=unpacked(name, header, memory_tensors),
         seen=(() if first else state.seen) + tensors["seen"].split(tensors["seen.sizes"].tolist()),
         left_out=left_out,
         scene=tensors["scene"],

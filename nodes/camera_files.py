@@ -197,10 +197,7 @@ class LoadCameraPath(io.ComfyNode):
         image_height: int = 0,
     ) -> io.NodeOutput:
         if (image_width == 0) != (image_height == 0):
-            raise MirageError(
-                f"Load Camera Path: set both image_width and image_height, or neither; got {image_width} and "
-                f"{image_height}."
-            )
+            raise MirageError(f"image_width, image_height: set both, or neither; got {image_width} and {image_height}.")
         options = ReadOptions(
             image_size=(image_height, image_width) if image_width else None,
             field_of_view=field_of_view,

@@ -96,7 +96,7 @@ class CameraPath(io.ComfyNode):
         if continue_from is None:
             return io.NodeOutput(camera_path(geometry.cameras[0], chosen, frames, geometry.median_depth))
         if frames < 2:
-            raise MirageError(f"Camera Path: frames must be at least 2 to continue a path; got {frames}.")
+            raise MirageError(f"frames: must be at least 2 to continue a path; got {frames}.")
         # the first camera of this path is the last of the other: it comes once
         path = camera_path(continue_from[-1], chosen, frames, geometry.median_depth)
         return io.NodeOutput(Cameras.concatenated([continue_from, path[1:]]))
@@ -129,7 +129,7 @@ class CameraRange(io.ComfyNode):
     def execute(cls, cameras: Cameras, first: int, count: int) -> io.NodeOutput:
         if first + count > len(cameras):
             raise MirageError(
-                f"Camera Range: first and count must lie within the path of {len(cameras)} frames; got {first} and "
+                f"first, count: must lie within the path of {len(cameras)} frames; got {first} and "
                 f"{count}, which end at {first + count}."
             )
         return io.NodeOutput(cameras[slice(first, first + count)])

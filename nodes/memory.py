@@ -89,7 +89,7 @@ class LatentMemoryCache(io.ComfyNode):
         store: str = AS_IT_COMES,
     ) -> io.NodeOutput:
         if points is None and memory is None and merge_with is None:
-            raise MirageError("Latent Memory Cache: connect points or a memory; nothing is connected.")
+            raise MirageError("points, memory, merge_with: connect at least one of them; nothing is connected.")
         if points is not None:
             memory = LatentMemory(points.spec) if memory is None else memory
             memory = memory.merge(LatentMemory(points.spec))  # refuses latents of another format

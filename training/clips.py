@@ -106,7 +106,7 @@ def clip_folders(root: Path, frames: int, depth_scale: float = MILLIMETRES) -> l
         MirageError: there is none; a folder holds other than one picture per pose, or other than one of depth; its
             cameras are missing or there twice; ``depth_scale`` is not above 0.
     """
-    check_number("clips", "depth_scale", depth_scale, above=0.0)
+    check_number("depth_scale", depth_scale, above=0.0)
     found = [_folder(file, "published", None, depth_scale) for file in root.rglob(GEOMETRY)]
     for depth in (path for path in root.rglob(DEPTH) if path.is_dir() and not (path.parent / GEOMETRY).is_file()):
         files = list(depth.parent.glob(CAMERAS))

@@ -29,7 +29,7 @@ def export(folder: Path, models: Path, name: str) -> list[Path]:
             weights = {key: file.get_tensor(key) for key in file.keys()}
         steps = int(metadata.get("steps", 0))
         if not steps:
-            raise MirageError(f"export: {folder / source} must have been trained; its metadata says {steps} steps.")
+            raise MirageError(f"{folder / source}: must have been trained; its metadata says {steps} steps.")
         if source != CODEC:
             weights = {key: value.to(torch.float16) for key, value in weights.items()}
         target = models / place / file_name

@@ -88,20 +88,20 @@ def read_cameras(path: str | Path, format: str = AUTO, options: ReadOptions | No
     """
     options = options or ReadOptions()
     if not isinstance(path, (str, Path)):
-        raise MirageError(f"read_cameras: path must be text or a Path; got {describe(path)}.")
+        raise MirageError(f"path: must be text or a Path; got {describe(path)}.")
     path = Path(path)
-    check_choice("read_cameras", "format", format, (AUTO, *FORMATS))
-    check_number("read_cameras", "scene_depth", options.scene_depth, above=0.0)
-    check_choice("read_cameras", "flip", options.flip, FLIPS)
+    check_choice("format", format, (AUTO, *FORMATS))
+    check_number("scene_depth", options.scene_depth, above=0.0)
+    check_choice("flip", options.flip, FLIPS)
     if not path.exists():
-        raise MirageError(f"read_cameras: path must be a file; {path.name!r} is not there.")
+        raise MirageError(f"path: must be a file; {path.name!r} is not there.")
     if format == AUTO:
-        with damage_refused(f"read_cameras: {path.name}", "a camera file that can be read"):
+        with damage_refused(f"{path.name}:", "a camera file that can be read"):
             format = detected(path)
     module = FORMATS[format]
     if path.is_dir() and module is not colmap:
-        raise MirageError(f"read_cameras: {module.TITLE} is a file; {path.name!r} is a folder.")
-    with damage_refused(f"read_cameras: {path.name}", f"a whole {module.TITLE}"), np.errstate(all="ignore"):
+        raise MirageError(f"{path.name}: must be a file to be a {module.TITLE}; it is a folder.")
+    with damage_refused(f"{path.name}:", f"a whole {module.TITLE}"), np.errstate(all="ignore"):
         return _checked(module.read(path, options), format, options, path.name)
 
 
@@ -109,7 +109,7 @@ def _checked(parsed: Parsed, format: str, options: ReadOptions, name: str) -> Ca
     module = FORMATS[format]
     cam2world, notes = rigid(parsed.cam2world, name)
     K = intrinsics(parsed, options, module.OPTIONS, name)
-    size = check_size(name, "the picture's size", parsed.image_size) if parsed.image_size else None
+    size = check_size(f"the picture's size in {name}", parsed.image_size) if parsed.image_size else None
     cameras = Cameras(torch.from_numpy(cam2world).float(), torch.from_numpy(K).float())
     found = [f"{module.TITLE}: {len(cameras)} frame{'s' * (len(cameras) != 1)}", *parsed.notes, *notes]
     found += [f"field of view {field_of_view(K)}", motion(cam2world)]
@@ -126,11 +126,11 @@ def detected(path: Path) -> str:
     text = "" if path.is_dir() or path.suffix.lower() not in TEXTS else read_text(path)
     fitting = [name for name, module in FORMATS.items() if module.fits(path, text)]
     if not fitting:
-        raise MirageError(f"read_cameras: {path.name} must be of a known format; {_what_it_could_be(path)}")
+        raise MirageError(f"{path.name}: must be of a known format; {_what_it_could_be(path)}")
     if fitting[0] in ALIKE and len(fitting) > 1:
         titles = " or ".join(f"{name} ({FORMATS[name].TITLE})" for name in fitting)
         raise MirageError(
-            f"read_cameras: the format of {path.name} must be said: its three lines could be {titles}, which go "
+            f"{path.name}: its format must be said; its three lines could be {titles}, which go "
             "different ways with the same numbers. Set format to one of them."
         )
     return fitting[0]
@@ -163,10 +163,10 @@ def write_cameras(cameras: Cameras, path: str | Path, format: str, image_size: t
         image_size: ``(H, W)`` pixels of the picture, which most formats name.
         options: ``binary=True`` for COLMAP.
     """
-    check_choice("write_cameras", "format", format, WRITABLE)
+    check_choice("format", format, WRITABLE)
     if not isinstance(cameras, Cameras):
-        raise MirageError(f"write_cameras: cameras must be Cameras; got {describe(cameras)}.")
-    size = check_size("write_cameras", "image_size", image_size)
+        raise MirageError(f"cameras: must be Cameras; got {describe(cameras)}.")
+    size = check_size("image_size", image_size)
     FORMATS[format].write(Path(path), Written(cameras, size), **options)
 
 

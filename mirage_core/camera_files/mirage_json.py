@@ -29,7 +29,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
             f"{describe(version)}."
         )
     if version > VERSION:
-        raise MirageError(f"{path.name} was written as version {version}; this pack reads up to {VERSION}. Update it.")
+        raise MirageError(f"{path.name}: must be of version {VERSION} at most; it is of {version}. Update this pack.")
     try:
         matrices = np.array([one["cam2world"] for one in data["cameras"]], dtype=np.float64).reshape(-1, 4, 4)
         K = np.array([one["K"] for one in data["cameras"]], dtype=np.float64).reshape(-1, 3, 3)

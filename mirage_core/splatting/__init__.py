@@ -38,7 +38,7 @@ def backend_named(name: str, device: torch.device | str) -> Backend:
     Raises:
         MirageError: the name is unknown, or the backend does not run on the device.
     """
-    check_choice("splat", "backend", name, NAMES)
+    check_choice("backend", name, NAMES)
     on_gpu = torch.device(device).type == "cuda"  # torch calls ROCm so, too
     if name == "auto":
         name = "triton" if on_gpu and runs_triton(resolved(device)) else "portable"
@@ -47,13 +47,13 @@ def backend_named(name: str, device: torch.device | str) -> Backend:
     if name == "portable":
         return Backend(portable.winning_points, gathering.gather, portable.working_bytes)
     if find_spec("triton") is None:
-        raise MirageError("splat: backend 'triton' needs the triton package; it is not installed. Use 'auto'.")
+        raise MirageError("backend triton: must find the triton package; it is not installed. Use auto.")
     if on_gpu and not runs_triton(resolved(device)):
         try_triton(resolved(device))
     from . import triton_kernels  # on first use: importing it takes a second, and it is not everywhere
 
     if not on_gpu and not triton_kernels.INTERPRETED:
-        raise MirageError(f"splat: backend 'triton' needs a CUDA or ROCm device; got {device}. Use 'auto'.")
+        raise MirageError(f"backend triton: must have a CUDA or ROCm device; got {device}. Use auto.")
     return Backend(triton_kernels.winning_points, triton_kernels.gather, triton_kernels.working_bytes)
 
 
@@ -92,7 +92,7 @@ def try_triton(device: torch.device) -> None:
         cause = f"{type(error).__name__}: {said.strip()[:LONGEST_CAUSE].rstrip('.!')}"
     if cause:
         raise MirageError(
-            f"splat: backend 'triton' must be able to run its kernels on {device}; {cause}. Triton needs a C compiler, "
+            f"backend triton: must be able to run its kernels on {device}; {cause}. Triton needs a C compiler, "
             "the header files of Python (Debian: build-essential, python3-dev), and a GPU that it supports (NVIDIA: "
             "compute capability 7.0 or newer)."
         )

@@ -69,7 +69,7 @@ def from_depth_picture(
     elif 0.0 < near < far:
         depth = 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far)
     else:
-        raise MirageError(f"depth picture: near must be above 0 and below far; got near {near:g}, far {far:g}.")
+        raise MirageError(f"near, far: near must be above 0 and below far; got near {near:g}, far {far:g}.")
     if cameras is None:
         _one_frame("depth", depth)
         cameras = Cameras.at_origin(field_of_view, depth.shape[1:])

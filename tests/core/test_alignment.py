@@ -97,7 +97,7 @@ def test_one_known_token_fills_a_view_and_none_is_refused():
     depth = torch.zeros(5, 8)
     depth[4, 0] = 3.0
     assert torch.allclose(completed(depth), torch.full((5, 8), 3.0))
-    with pytest.raises(MirageError, match="depth must be known somewhere"):
+    with pytest.raises(MirageError, match="depth: must be known somewhere"):
         completed(torch.zeros(5, 8))
 
 

@@ -90,7 +90,7 @@ def test_trajectorycrafter_turns_first_to_the_right_then_up_about_a_point_that_s
 def test_three_lines_that_could_be_either_are_not_guessed_at(tmp_path):
     path = tmp_path / "loop.txt"
     path.write_text("0 2 10 0\n0 -3 0\n0 -0.02 0\n")
-    with pytest.raises(MirageError, match=r"loop\.txt must be said: .*spherical .* trajectorycrafter .*Set format"):
+    with pytest.raises(MirageError, match=r"loop\.txt: its format must .*spherical .* trajectorycrafter .*Set format"):
         read_cameras(path, options=ReadOptions(field_of_view=50))
     path.write_text(" ".join(["0"] * 26) + "\n0 1\n0 0\n")  # more than ViewCrafter takes
     assert detected(path) == "trajectorycrafter"

@@ -114,7 +114,7 @@ def test_spherical_paths_go_right_down_and_near(tmp_path):
     middle = torch.tensor([0.0, 0.0, 4.0])
     torch.testing.assert_close((middle - end[:3, 3]).norm(), torch.tensor(2.0))
     torch.testing.assert_close((middle - end[:3, 3]) / 2.0, end[:3, 2])  # it looks at what it turns about
-    with pytest.raises(MirageError, match="format must be one of"):
+    with pytest.raises(MirageError, match="format: must be one of"):
         write_cameras(found.cameras, path, "spherical", SIZE)
 
 

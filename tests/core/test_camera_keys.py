@@ -185,11 +185,11 @@ def test_a_bad_path_is_refused_in_words(text, message):
 
 
 def test_bad_arguments_of_a_path_are_named():
-    with pytest.raises(MirageError, match="keyed_path: start must be one camera"):
+    with pytest.raises(MirageError, match="start: must be one camera"):
         keyed_path(DEFAULT, Cameras(torch.eye(4).repeat(2, 1, 1), START.K), 3, 1.0)
-    with pytest.raises(MirageError, match="keyed_path: frames must be a whole number of at least 1; got 0"):
+    with pytest.raises(MirageError, match="frames: must be a whole number of at least 1; got 0"):
         keyed_path(DEFAULT, START, 0, 1.0)
-    with pytest.raises(MirageError, match="keyed_path: scene_depth"):
+    with pytest.raises(MirageError, match="scene_depth: must be a finite number above 0"):
         keyed_path(DEFAULT, START, 3, 0.0)
 
 

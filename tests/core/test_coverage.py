@@ -58,9 +58,9 @@ def test_a_path_that_sees_nothing_says_so(wall):
 
 
 def test_limits_out_of_range_are_refused(wall):
-    with pytest.raises(MirageError, match="near_share must be a finite number above 0"):
+    with pytest.raises(MirageError, match="near_share: must be a finite number above 0"):
         coverage(wall, path((0.0, 0.0, 0.0)), near_share=0)
-    with pytest.raises(MirageError, match=r"least_known must lie in 0\.\.1"):
+    with pytest.raises(MirageError, match=r"least_known: must lie in 0\.\.1"):
         coverage(wall, path((0.0, 0.0, 0.0)), least_known=1.5)
 
 

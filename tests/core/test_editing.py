@@ -67,9 +67,9 @@ def test_two_walks_from_one_crossroads_join_to_one_world():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (dict(box=torch.tensor([[1.0, 0, 0], [0.0, 1, 1]])), "box must rise"),
-        (dict(box=torch.zeros(3)), r"box must be \(2, 3\)"),
-        (dict(frames=(5, 2)), "frames must rise; got 5 to 2"),
+        (dict(box=torch.tensor([[1.0, 0, 0], [0.0, 1, 1]])), "box: must rise"),
+        (dict(box=torch.zeros(3)), r"box: must be \(2, 3\)"),
+        (dict(frames=(5, 2)), "frames: must rise; got 5 to 2"),
     ],
 )
 def test_selections_that_end_before_they_begin_are_refused(wrong, message):

@@ -70,5 +70,5 @@ def test_a_memory_is_read_along_a_path():
     ours, expected = splat(memory, path), splat(memory, path.views, (6, 10))
     assert torch.equal(ours.point, expected.point) and torch.equal(ours.latents, expected.latents)
     assert 0 < int(ours.known.sum()) < ours.known.numel()
-    with pytest.raises(MirageError, match=r"splat: size must be .*; got None"):
+    with pytest.raises(MirageError, match=r"size: must be .*; got None"):
         splat(memory, path.views)

@@ -209,9 +209,9 @@ def test_tokens_are_exact_where_the_camera_is_back():
 
 
 def test_int8_features_need_their_scale():
-    with pytest.raises(MirageError, match="features must be floating point, or int8 with a feature_scale"):
+    with pytest.raises(MirageError, match="features: must be floating point, or int8 with a feature_scale"):
         PointBlock(torch.ones(2, 3), torch.ones(2, 3, dtype=torch.int8))
-    with pytest.raises(MirageError, match="store must be one of float32, float16, bfloat16, int8; got 'int4'"):
+    with pytest.raises(MirageError, match="store: must be one of float32, float16, bfloat16, int8; got 'int4'"):
         LatentMemory(SPEC, store="int4")
 
 
@@ -256,11 +256,11 @@ def test_parts_of_values_that_were_checked_are_not_checked_again(monkeypatch):
 
 def test_parts_that_are_no_cameras_points_or_geometry_are_refused():
     cameras = at((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
-    with pytest.raises(MirageError, match=r"cam2world must hold at least one camera; got float32 \(0, 4, 4\)"):
+    with pytest.raises(MirageError, match=r"cam2world: must hold at least one camera; got float32 \(0, 4, 4\)"):
         cameras[2:]
-    with pytest.raises(MirageError, match=r"cam2world must be \(T, 4, 4\); got float32 \(4, 4\)"):
+    with pytest.raises(MirageError, match=r"cam2world: must be \(T, 4, 4\); got float32 \(4, 4\)"):
         cameras[torch.tensor(1)]
-    with pytest.raises(MirageError, match=r"xyz must be \(N, 3\); got float32 \(3,\)"):
+    with pytest.raises(MirageError, match=r"xyz: must be \(N, 3\); got float32 \(3,\)"):
         wall(cameras)[3]
     half = Geometry(torch.cat([torch.ones(1, 12, 20), torch.zeros(1, 12, 20)]), cameras)
     with pytest.raises(MirageError, match="without a valid pixel"):

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 FILES = sorted([*(ROOT / "mirage_core").rglob("*.py"), *(ROOT / "nodes").rglob("*.py")])
 CODE = re.compile(r"\w\.\w+\(|`|\b\w+=(?:True|False|None|'|\{)|\bCall |\bPass |\bUse [A-Z]\w+[.(]|\binsert them\b")
 IN_PYTHON = "(in Python "
+NAMED = re.compile(r"[\w{}, -]+(\(in Python \w+\))?: |\{\} ")
 
 
 def without_python(text: str) -> str:
@@ -58,6 +59,15 @@ def test_the_search_finds_advice_in_python_and_leaves_alone_what_is_marked():
     assert not CODE.search(without_python("Divide it (in Python Cameras.from_pixels(K, (H, W))), and again."))
 
 
+@pytest.mark.parametrize("file", [file for file in FILES if file.is_relative_to(ROOT / "mirage_core")])
+def test_errors_begin_with_the_name_of_what_is_wrong_and_not_of_the_function(file):
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    raised = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "MirageError"]
+    functions = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    for _, text in (next(messages(call)) for call in raised):
+        assert NAMED.match(text) and not functions & {text.split(":")[0]}
+
+
 SPEC = LatentSpec(channels=2, spatial=4, temporal=4)
 
 
@@ -72,7 +82,7 @@ REACHED = {  # what a user of the nodes does -> what is read
     ),
     "a budget below a point": (
         lambda: LatentMemory(SPEC).insert(PointBlock(torch.zeros(9, 3), torch.zeros(9, 2)), "append").prune(8),
-        r"the budget .* must hold at least one point, \d+ bytes or .* MiB; got 8 bytes",
+        r"budget .*: must hold at least one point, \d+ bytes or .* MiB; got 8 bytes",
     ),
     "depth of more frames than were encoded": (
         lambda: lift(torch.zeros(2, 2, 2, 3), scene(5)),
@@ -84,7 +94,7 @@ REACHED = {  # what a user of the nodes does -> what is read
     ),
     "a box upside down": (
         lambda: Selection(box=torch.tensor([[1.0, 0, 0], [0, 1, 1]])),
-        r"box must rise .*; got \[1\.0, 0\.0, 0\.0\] and \[0\.0, 1\.0, 1\.0\]\.",
+        r"box: must rise .*; got \[1\.0, 0\.0, 0\.0\] and \[0\.0, 1\.0, 1\.0\]\.",
     ),
 }
 

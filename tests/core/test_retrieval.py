@@ -83,7 +83,7 @@ def test_the_union_of_views_is_sorted_and_holds_each_voxel_once():
 
 def test_points_too_far_for_a_voxel_number_are_refused():
     memory = remembered((2e6, -1.0, 1.0))
-    with pytest.raises(MirageError, match=r"voxel must be at least 1\.9"):
+    with pytest.raises(MirageError, match=r"voxel: must be at least 1\.9"):
         voxels_in_view(memory, looking((0.0, 0.0, 0.0)))
 
 

@@ -91,7 +91,7 @@ def test_a_mask_of_tokens_leaves_out_just_these():
     for pooling in ("median", "bilinear"):
         block = lift(latents, Geometry(depth, cameras), exclude=exclude, pooling=pooling)
         assert torch.equal(block.features[:, 0], latents[:, 0][~exclude])
-    with pytest.raises(MirageError, match=r"exclude must be bool \(2, 37, 61\) like depth, or \(2, 9, 15\) like lat"):
+    with pytest.raises(MirageError, match=r"exclude: must be bool \(2, 37, 61\) like depth, or \(2, 9, 15\) like lat"):
         lift(latents, Geometry(depth, cameras), exclude=exclude[:, 1:])
 
 
@@ -105,7 +105,7 @@ def test_what_the_memory_shows_may_be_handed_to_fill(anchor):
     assert torch.equal(ours.column("xyz"), expected.column("xyz"))
     nothing = memory.insert(block, cameras=views, shown=torch.zeros_like(shown))
     assert nothing.num_points > expected.num_points
-    with pytest.raises(MirageError, match=r"insert: shown must be \(2, 9, 15\); got float32 \(2, 8, 15\)"):
+    with pytest.raises(MirageError, match=r"shown: must be \(2, 9, 15\); got float32 \(2, 8, 15\)"):
         memory.insert(block, cameras=views, shown=shown[:, 1:])
 
 

@@ -67,7 +67,7 @@ def test_context_is_as_long_as_asked_for_and_no_longer_than_the_chunk_before(pre
 def test_a_start_that_is_not_on_the_grid_is_refused():
     cameras = ramp(0, 30)
     path = LatentPath.of(cameras, SPEC, W + 4, H)
-    with pytest.raises(MirageError, match=r"walk: latents must be \(N, C, h, w\)"):
+    with pytest.raises(MirageError, match=r"latents: must be \(N, C, h, w\)"):
         last(walk(begin(cameras), path, SETTINGS, Denoiser(), exact_depth))
 
 
@@ -243,7 +243,7 @@ def test_one_frame_and_short_paths_are_walks_too():
 
 def test_a_denoiser_that_returns_something_else_is_named():
     cameras = ramp(0, 30)
-    with pytest.raises(MirageError, match=r"denoise\) must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
+    with pytest.raises(MirageError, match=r"denoise\): must return \(5, 8, 9, 15\); got \(4, 8, 9, 15\)"):
         last(walk(begin(cameras), on_grid(cameras), SETTINGS, lambda request: request.readout.latents[1:], exact_depth))
 
 

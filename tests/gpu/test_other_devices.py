@@ -56,7 +56,7 @@ def test_memories_of_the_cpu_and_its_own_are_read(place, store, monkeypatch):
     from mirage_core.splatting import triton_kernels  # here: tests of the kernels decide how they are first imported
 
     monkeypatch.setattr(triton_kernels, "INTERPRETED", False)
-    with pytest.raises(MirageError, match=f"backend 'triton' needs a CUDA or ROCm device; got {place}"):
+    with pytest.raises(MirageError, match=f"backend triton: must have a CUDA or ROCm device; got {place}"):
         splat(memory, VIEWS, room.SIZE, device=place, backend="triton")
 
 

@@ -64,4 +64,4 @@ def test_with_a_damaged_installation(tmp_path):
 def test_without_triton():
     warnings, refused = read("missing")
     assert warnings == []
-    assert refused == "splat: backend 'triton' needs the triton package; it is not installed. Use 'auto'."
+    assert refused == "backend triton: must find the triton package; it is not installed. Use auto."

@@ -103,9 +103,9 @@ def test_the_point_cloud_is_a_coloured_ply(server):
     ("change", "message"),
     [
         (dict(warp=dict(width=530)), "width, height: must be multiples of 8"),
-        (dict(memory=dict(points=None)), "connect points or a memory; nothing is connected"),
-        (dict(lift=dict(vae=["other", 0])), r"latent: .*VAE|depth must have the size of the picture"),
-        (dict(lift=dict(geometry=["flat", 0])), "depth must have the size of the picture that was encoded"),
+        (dict(memory=dict(points=None)), "points, memory, merge_with: connect at least one"),
+        (dict(lift=dict(vae=["other", 0])), r"latent: .*VAE|depth: must have the size of the picture"),
+        (dict(lift=dict(geometry=["flat", 0])), "depth: must have the size of the picture that was encoded"),
     ],
 )
 def test_bad_wiring_is_told_in_words(server, change, message):

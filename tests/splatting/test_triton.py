@@ -182,4 +182,4 @@ def test_for_cards_that_triton_has_left_behind_the_compiler_says_so_and_plain_to
 
 def test_on_a_cpu_the_backend_is_refused_in_words():
     done = run(REFUSE)
-    assert "MirageError: splat: backend 'triton' needs a CUDA or ROCm device; got cpu. Use 'auto'." in done.stderr
+    assert "MirageError: backend triton: must have a CUDA or ROCm device; got cpu. Use auto." in done.stderr

@@ -25,7 +25,7 @@ def choose_mode(request: Request, kind: ModelKind) -> str:
     """
     kind.check(request.memory.spec)
     steering = request.steering
-    check_choice("mode", "mode", steering.mode, (AUTO, *MODES))
+    check_choice("mode", steering.mode, (AUTO, *MODES))
     objections = {mode: _objection(mode, steering, kind) for mode in MODES}
     possible = [mode for mode, objection in objections.items() if objection is None]
     if steering.mode != AUTO:
@@ -61,7 +61,7 @@ def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> Non
     check_guides(texts)
     if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
         raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
-    check_choice("score", "score", steering.score, SCORES)
+    check_choice("score", steering.score, SCORES)
     steering.window(request.model)
     made = spec if steering.vae is None else spec_of(steering.vae)
     if not made.agrees(spec) or not of_format(made.name, kind.latent_format):

@@ -170,4 +170,4 @@ def test_a_latent_of_another_size_than_the_memory_was_read_for(name, pack, scene
 def test_an_empty_memory(pack, scene, refused):
     here = scene("per-token")
     nothing = pack.core.LatentMemory(here.memory.spec)
-    refused("wan22_ti2v", here.inputs(memory=nothing), "memory must hold points; it is empty")
+    refused("wan22_ti2v", here.inputs(memory=nothing), "memory: must hold points; it is empty")

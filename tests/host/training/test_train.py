@@ -150,7 +150,7 @@ def test_noise_levels_are_spread_over_all_of_them(training):
 
 
 def test_an_untrained_decoder_is_not_exported(training, pack, trained, tmp_path):
-    with pytest.raises(pack.core.MirageError, match=r"codec\.safetensors must have been trained; .* 0 steps"):
+    with pytest.raises(pack.core.MirageError, match=r"codec\.safetensors: must have been trained; .* 0 steps"):
         training("export").export(trained, tmp_path, "mine")
 
 
