@@ -82,12 +82,7 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
     starts = [0, *ends[:-1].tolist()]
     table = torch.tensor([starts, [x.data_ptr() for x in features], [x.data_ptr() for x in scales]])  # int64 (3, B)
     channels = features[0].shape[1]
-    out = Gathered(
-        latents=torch.empty(T, channels, h, w, dtype=torch.float32 if scaled else dtype, device=xyz.device),
-        depth=torch.empty(T, h, w, device=xyz.device),
-        offset=torch.empty(T, 2, h, w, device=xyz.device),
-        scale=torch.empty(T, h, w, device=xyz.device),
-    )
+    out = _unwritten((T, channels, h, w), torch.float32 if scaled else dtype, xyz.device)
     with torch.cuda.device_of(xyz):
         _gather[(triton.cdiv(T * h * w, CELLS),)](
             table.to(xyz.device, non_blocking=True),
@@ -111,6 +106,17 @@ def gather(blocks: Sequence[PointBlock], xyz: Tensor, footprint: Tensor, point: 
             enable_fp_fusion=False,
         )
     return out
+
+
+def _unwritten(shape: tuple[int, int, int, int], dtype: torch.dtype, device: torch.device) -> Gathered:
+    """Outputs of the second kernel, for latents of a shape ``(T, C, h, w)``: it writes every cell of them."""
+    T, _, h, w = shape
+    return Gathered(
+        latents=torch.empty(shape, dtype=dtype, device=device),
+        depth=torch.empty(T, h, w, device=device),
+        offset=torch.empty(T, 2, h, w, device=device),
+        scale=torch.empty(T, h, w, device=device),
+    )
 
 
 @triton.jit
@@ -200,6 +206,19 @@ def _reduce(
 
 
 @triton.jit
+def _block_of(starts, n, n_blocks, STEPS: tl.constexpr):
+    """The block that each point lies in, the last one that starts at or before it: by bisection."""
+    block = n * 0
+    beyond = block + n_blocks
+    for _ in range(STEPS):
+        middle = (block + beyond) // 2
+        before = tl.load(starts + middle) <= n
+        block = tl.where(before, middle, block)
+        beyond = tl.where(before, beyond, middle)
+    return block
+
+
+@triton.jit
 def _gather(
     table,
     xyz,
@@ -246,13 +265,7 @@ def _gather(
     tl.store(offsets + 2 * t * area + place, tl.where(known, right, 0.0), mask=here)
     tl.store(offsets + (2 * t + 1) * area + place, tl.where(known, down, 0.0), mask=here)
     tl.store(scales + cell, tl.where(known, subtended, 0.0), mask=here)
-    block = n * 0  # the last one that starts at or before n, by bisection
-    beyond = block + n_blocks
-    for _ in range(STEPS):
-        middle = (block + beyond) // 2
-        before = tl.load(table + middle) <= n
-        block = tl.where(before, middle, block)
-        beyond = tl.where(before, beyond, middle)
+    block = _block_of(table, n, n_blocks, STEPS)
     rank = n - tl.load(table + block)
     features = tl.load(table + n_blocks + block).to(tl.pointer_type(FEATURE))
     if SCALED:
