@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .cameras import Cameras
+from .colours import as_bytes
 from .errors import MirageError, check_shape, damage_refused, describe
 from .files import whole_file
 from .keyframes import Keyframes
@@ -111,7 +112,7 @@ def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
     check_shape("rgb", rgb, f"({len(points)}, 3)", (len(points), 3))
     vertex = np.zeros(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     xyz = (points.xyz * points.xyz.new_tensor([1.0, -1.0, -1.0])).cpu().numpy()
-    colours = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    colours = as_bytes(rgb).numpy()
     for axis, name in enumerate("xyz"):
         vertex[name] = xyz[:, axis]
     for channel, name in enumerate(("red", "green", "blue")):

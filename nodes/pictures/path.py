@@ -7,9 +7,10 @@ from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
 
 from ...mirage_core import LatentMemory
+from ...mirage_core.colours import as_bytes
 from ...mirage_core.coverage import Coverage
 from .palette import CORAL, DIM, GROUND, MARGIN, SMALL_SIZE, TEAL, TEXT, TITLE, TRACK, WIDTH, YELLOW, blank, font
-from .pixels import as_bytes, as_image
+from .pixels import as_image
 
 GAP, STRIP, MAP = 32, 110, 420
 KNOWN, CAREFUL, PATH = TEAL, CORAL, YELLOW

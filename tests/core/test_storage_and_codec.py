@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, PointBlock, lift, load_memory, save_memory, splat
 from mirage_core.codec import PatchCodec
+from mirage_core.colours import as_bytes
 from mirage_core.points import STORES
 from mirage_core.storage import point_cloud_ply
 
@@ -75,6 +76,15 @@ def test_a_point_cloud_is_upright_in_viewer_axes():
     assert b"element vertex 2\n" in header
     assert struct.unpack("<fffBBB", body[:15]) == (1.0, -2.0, -3.0, 0, 128, 255)
     assert struct.unpack("<fffBBB", body[15:]) == (-4.0, -5.0, -6.0, 255, 0, 51)
+
+
+def test_every_byte_is_found_again():
+    every = torch.arange(256, dtype=torch.uint8).view(16, 4, 4)
+    assert torch.equal(as_bytes(every / 255.0), every)
+
+
+def test_colours_beyond_black_and_white_are_cut_not_wrapped():
+    assert as_bytes(torch.tensor([-0.5, 0.999, 1.5])).tolist() == [0, 255, 255]
 
 
 @pytest.mark.parametrize("patch", [8, 16])
