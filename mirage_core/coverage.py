@@ -33,6 +33,11 @@ class Coverage:
     least_known: float
 
     @property
+    def mean(self) -> float:
+        """Mean share of known tokens, 0..1."""
+        return sum(self.known) / len(self.known)
+
+    @property
     def entering(self) -> tuple[int, ...]:
         """Latent frames whose camera is nearer to a point than ``near``."""
         return tuple(t for t, distance in enumerate(self.nearest) if distance < self.near)
@@ -45,10 +50,9 @@ class Coverage:
     @property
     def report(self) -> str:
         """In words, with the numbers of the video frames."""
-        mean = sum(self.known) / len(self.known)
         worst = min(range(len(self.known)), key=self.known.__getitem__)
         summary = (
-            f"{mean:.0%} of the tokens are known along {len(self.known)} latent frames; least in frame "
+            f"{self.mean:.0%} of the tokens are known along {len(self.known)} latent frames; least in frame "
             f"{self.path.frames[worst]}: {self.known[worst]:.0%}"
         )
         return "\n".join([summary, *self.warnings])

@@ -7,7 +7,7 @@ from ..mirage_core.coverage import coverage
 from .host.formats import colours_of
 from .host.memory_device import read, read_beside
 from .host.notes import of_path, show
-from .host.seen_frames import seen_frames
+from .host.seen_frames import seen_frames, with_unknown
 from .pictures.path import path_picture
 from .types import CAMERA, READ, CamerasSocket, MemorySocket, video_size
 
@@ -90,13 +90,13 @@ class PreviewWalk(io.ComfyNode):
         covered = coverage(memory, path, too_near, least_known, read=read_beside)
         picture = path_picture(memory, covered, colours_of(memory.spec, memory.as_one_block().tokens()))
         seen, shown = seen_frames(vae, covered.readout, memory.spec)
-        frames = seen * (FADED + (1 - FADED) * shown) + GREY * (1 - shown)
-        known = sum(covered.known) / len(covered.known)
+        frames = with_unknown(seen, shown, GREY, left=FADED)
         notes = of_path(path)
         if vae is None:
             notes.append("frames: in rough colours, one square per token. Connect the VAE to see the pictures.")
         report = "\n".join([covered.report, *notes])
-        return io.NodeOutput(picture, frames, report, known, ui={"text": [report], **show(covered.report, notes)})
+        ui = {"text": [report], **show(covered.report, notes)}
+        return io.NodeOutput(picture, frames, report, covered.mean, ui=ui)
 
 
 class RenderMemoryPreview(io.ComfyNode):
@@ -134,4 +134,4 @@ class RenderMemoryPreview(io.ComfyNode):
         frames, known = seen_frames(vae, read(memory, path), memory.spec)
         status = f"{len(frames)} frames; the memory knows {float(known.mean()):.0%} of the pixels"
         ui = show(status, of_path(path))
-        return io.NodeOutput(frames * known + UNKNOWN[unknown] * (1 - known), 1 - known[..., 0], ui=ui)
+        return io.NodeOutput(with_unknown(frames, known, UNKNOWN[unknown]), 1 - known[..., 0], ui=ui)

@@ -47,6 +47,7 @@ def test_a_path_through_the_wall_is_told_with_its_frames(wall):
 
 def test_a_path_past_the_end_of_the_wall_leaves_the_memory(wall):
     found = coverage(wall, path(*[(1.5 * n, 0.0, 0.0) for n in range(7)]))
+    assert found.mean == sum(found.known) / 4 and 0.2 < found.mean < 0.8
     assert found.leaving == (2, 3) and "in frames 4 to 6 less than 20% is known" in found.report
 
 

@@ -45,3 +45,13 @@ def test_revisits_are_shown_by_rank_and_none_twice(comfy, scores, rows):
     revisit, shown = pack.module("mirage_core.metrics").Revisit, pack.module("nodes.pictures.closure").shown
     found = [revisit(0, n + 1, 0.0, 0.0, psnr, ssim=0.5) for n, psnr in enumerate(scores)]
     assert [(name, one.psnr) for name, one in shown(found)] == rows
+
+
+def test_where_nothing_is_known_a_frame_is_grey_or_fades_into_it(comfy):
+    with_unknown = Pack(comfy).module("nodes.host.seen_frames").with_unknown
+    frames = torch.tensor([[[[0.2, 0.4, 0.8], [0.2, 0.4, 0.8]]]])  # (1, 1, 2, 3)
+    known = torch.tensor([[[[1.0], [0.0]]]])
+    assert torch.equal(with_unknown(frames, known, 0.5)[0, 0, 1], torch.full((3,), 0.5))
+    faded = with_unknown(frames, known, 0.5, left=0.25)[0, 0]
+    assert torch.equal(faded[0], frames[0, 0, 0])
+    torch.testing.assert_close(faded[1], torch.tensor([0.55, 0.6, 0.7]))
