@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..mirage_core import Geometry, LatentMemory, MirageError
 from ..mirage_core.camera_keys import keyed_path, keys_from_text
-from .host.editor_scene import write_scene
+from .host.editor_file import write_surroundings
 from .types import CAMERA, CamerasSocket, GeometrySocket, MemorySocket
 
 
@@ -57,7 +57,8 @@ class CameraPathEditor(io.ComfyNode):
         cameras = keyed_path(keys_from_text(path), geometry.cameras[0], frames, geometry.median_depth)
         # the page cannot know what comes through a link
         came = {"path": path, "frames": frames, "linked": cls._linked("path", "frames")}
-        return io.NodeOutput(cameras, ui={"mirage_scene": [write_scene(geometry, memory)], "mirage_path": [came]})
+        file = write_surroundings(geometry, memory)
+        return io.NodeOutput(cameras, ui={"mirage_scene": [file], "mirage_path": [came]})
 
     @classmethod
     def _linked(cls, *names: str) -> list[str]:

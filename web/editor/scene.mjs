@@ -1,4 +1,4 @@
-/** The points that the node wrote for the editor: a .safetensors file (nodes/host/editor_scene.py). */
+/** The points that the node wrote for the editor: a .safetensors file (nodes/host/editor_file.py). */
 
 const KINDS = { F32: Float32Array, U8: Uint8Array };
 const kept = new Map(); // file name -> promise of a scene: undo and reload make the node anew
