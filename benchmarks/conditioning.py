@@ -7,7 +7,7 @@ random weights: time does not depend on their values). Everything else of a chun
 
 import torch
 from common import Asked, seconds
-from memories import CHUNK, STRIDE, LatentSide, RgbSide, Scene, loop_path, wan22_vae
+from memories import CHUNK, STRIDE, Footage, LatentSide, RgbSide, loop_path, wan22_vae
 
 PICTURE = {"cpu": (176, 320), "cuda": (704, 1280)}  # on a CPU a sixteenth of the published pixels
 CHUNKS = 5
@@ -20,15 +20,15 @@ PUBLISHED = {  # arXiv 2606.09828, at 704 x 1280: after five chunks, of the late
 def run(asked: Asked) -> dict:
     picture = (64, 96) if asked.quick else PICTURE[asked.device]
     chunks = 2 if asked.quick else CHUNKS
-    scene = Scene(picture, asked.device)
-    latent, rgb = LatentSide(scene), RgbSide(scene, wan22_vae(asked))
-    path = loop_path(chunks + 1, scene.tokens)
+    footage = Footage(picture, asked.device)
+    latent, rgb = LatentSide(footage), RgbSide(footage, wan22_vae(asked))
+    path = loop_path(chunks + 1, footage.tokens)
     rows = []
     for chunk in range(chunks):
         begin = chunk * (CHUNK - 1)
         made = path[begin : begin + CHUNK][::STRIDE][0 if chunk == 0 else 1 :]
         ahead = path[begin + CHUNK - 1 : begin + 2 * CHUNK - 1]
-        geometry, tokens = scene.geometry(made), scene.latents(len(made))
+        geometry, tokens = footage.geometry(made), footage.latents(len(made))
         with torch.inference_mode():
             latent_memory, rgb_memory = latent.inserted(geometry, tokens), rgb.inserted(geometry)
             calls = {

@@ -6,7 +6,7 @@ the paper calls 10.57x. On a CPU one chunk would take hours: not run there.
 
 import torch
 from common import CHANNELS, NOT_RUN, Asked, seconds
-from memories import CHUNK, STRIDE, LatentSide, RgbSide, Scene, host, loop_path, wan22_vae
+from memories import CHUNK, STRIDE, Footage, LatentSide, RgbSide, host, loop_path, wan22_vae
 
 STEPS = 20
 PICTURE = (704, 1280)
@@ -41,11 +41,11 @@ def run(asked: Asked) -> dict:
     if not asked.on_gpu and not asked.quick:
         return {"status": f"{NOT_RUN}: needs a CUDA GPU", "published_times_faster": PUBLISHED}
     picture, chunks, steps = ((64, 96), 1, 2) if asked.quick else (PICTURE, 5, STEPS)
-    scene = Scene(picture, asked.device)
+    footage = Footage(picture, asked.device)
     model, vae = transformer(asked), wan22_vae(asked)
-    latent, rgb = LatentSide(scene), RgbSide(scene, vae)
+    latent, rgb = LatentSide(footage), RgbSide(footage, vae)
     dtype = next(model.parameters()).dtype
-    noise = torch.randn(1, CHANNELS, 1 + (CHUNK - 1) // STRIDE, *scene.tokens, device=asked.device, dtype=dtype)
+    noise = torch.randn(1, CHANNELS, 1 + (CHUNK - 1) // STRIDE, *footage.tokens, device=asked.device, dtype=dtype)
     text = torch.zeros(1, 512, 4096, device=asked.device, dtype=dtype)
 
     def denoise():
@@ -55,14 +55,14 @@ def run(asked: Asked) -> dict:
             x = x - model(x, time, text) / steps
         return x
 
-    path, rows = loop_path(chunks + 1, scene.tokens), []
+    path, rows = loop_path(chunks + 1, footage.tokens), []
     with torch.inference_mode():
         shared = seconds({"denoise": denoise, "decode": lambda: vae.decode(noise)}, asked.device, 2)
         for chunk in range(chunks):
             begin = chunk * (CHUNK - 1)
             made = path[begin : begin + CHUNK][::STRIDE][0 if chunk == 0 else 1 :]
             ahead = path[begin + CHUNK - 1 : begin + 2 * CHUNK - 1]
-            geometry, tokens = scene.geometry(made), scene.latents(len(made))
+            geometry, tokens = footage.geometry(made), footage.latents(len(made))
             calls = {
                 "latent": lambda g=geometry, t=tokens, a=ahead: latent.condition(latent.inserted(g, t), a),
                 "rgb": lambda g=geometry, a=ahead: rgb.condition(rgb.inserted(g), a),

@@ -29,7 +29,7 @@ def loop_path(chunks: int, size: tuple[int, int]) -> Cameras:
 
 
 @dataclass
-class Scene:
+class Footage:
     """What both memories are given of a walk through the room: exact depth, and pictures and latents of noise.
 
     Attributes:
@@ -54,18 +54,18 @@ class Scene:
 class LatentSide:
     """The latent memory: lift, fill, splat into the tokens of the next chunk."""
 
-    scene: Scene
+    footage: Footage
     memory: LatentMemory = field(init=False)
 
     def __post_init__(self):
         self.memory = LatentMemory(LatentSpec(CHANNELS, TOKEN, STRIDE), store="float16")
 
     def inserted(self, geometry: Geometry, latents: Tensor) -> LatentMemory:
-        block = lift(latents, geometry).to(self.scene.device)
+        block = lift(latents, geometry).to(self.footage.device)
         return self.memory.insert(block, "fill", geometry.cameras)
 
     def condition(self, memory: LatentMemory, path: Cameras) -> Tensor:
-        return splat(memory, path[::STRIDE], self.scene.tokens).latents
+        return splat(memory, path[::STRIDE], self.footage.tokens).latents
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +76,7 @@ class LatentSide:
 class RgbSide:
     """The RGB memory: lift every pixel, splat pixels into every frame of the next chunk, encode."""
 
-    scene: Scene
+    footage: Footage
     vae: torch.nn.Module
     memory: LatentMemory = field(init=False)
 
@@ -84,12 +84,12 @@ class RgbSide:
         self.memory = LatentMemory(LatentSpec(3, 1, 1))
 
     def inserted(self, geometry: Geometry) -> LatentMemory:
-        colours = torch.zeros(len(geometry), 3, *self.scene.picture, dtype=torch.float16)
-        block = lift(colours, geometry).to(self.scene.device)
+        colours = torch.zeros(len(geometry), 3, *self.footage.picture, dtype=torch.float16)
+        block = lift(colours, geometry).to(self.footage.device)
         return self.memory.insert(PointBlock(block.xyz, block.features, block.footprint), "append")
 
     def condition(self, memory: LatentMemory, path: Cameras) -> Tensor:
-        frames = splat(memory, path, self.scene.picture, footprint=False).latents  # (F, 3, H, W)
+        frames = splat(memory, path, self.footage.picture, footprint=False).latents  # (F, 3, H, W)
         video = frames.permute(1, 0, 2, 3).unsqueeze(0).to(next(self.vae.parameters()).dtype)
         return self.vae.encode(video)
 

@@ -65,7 +65,7 @@ class ChunkRequest:
     readout: Readout
     first: Tensor
     preceding: Tensor
-    preceding_scene: Tensor
+    preceding_shown: Tensor
     references: Tensor
 
 
@@ -96,7 +96,7 @@ class WalkState:
         memory: as it is now.
         seen: what each latent frame saw, voxel sets; empty where the frame was not written.
         left_out: bool ``(N, h, w)`` tokens that were not written, for one of the reasons that the reports count.
-        scene: ``(M, C, h, w)`` what the memory had shown of the last latent frames when they were made.
+        shown: ``(M, C, h, w)`` what the memory had shown of the last latent frames when they were made.
         reports: one per finished chunk.
     """
 
@@ -104,7 +104,7 @@ class WalkState:
     memory: LatentMemory
     seen: tuple[Tensor, ...] = ()
     left_out: Tensor | None = None
-    scene: Tensor | None = None
+    shown: Tensor | None = None
     reports: tuple[ChunkReport, ...] = ()
 
     @property
@@ -182,8 +182,8 @@ def next_state(
     )
     if chunk.number:
         latents, left_out = torch.cat([state.latents, latents[1:]]), torch.cat([state.left_out, left_out])
-    scene = readout.latents.to(latents.device)
-    return WalkState(latents, memory, state.seen + seen, left_out, scene, (*state.reports, report))
+    shown = readout.latents.to(latents.device)
+    return WalkState(latents, memory, state.seen + seen, left_out, shown, (*state.reports, report))
 
 
 def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> tuple[Reference, ...]:
@@ -198,15 +198,15 @@ def _request(
     state: WalkState, chunk: Chunk, path: LatentPath, readout: Readout, references: list[int], preceding: int
 ) -> ChunkRequest:
     last = len(state.latents) - 1
-    scene = state.latents[:0] if state.scene is None else state.scene[:-1]
-    before = min(preceding, len(scene))
+    shown = state.latents[:0] if state.shown is None else state.shown[:-1]
+    before = min(preceding, len(shown))
     return ChunkRequest(
         chunk=chunk,
         path=path,
         readout=readout,
         first=state.latents[-1:],
         preceding=state.latents[last - before : last],
-        preceding_scene=scene[len(scene) - before :],
+        preceding_shown=shown[len(shown) - before :],
         references=state.latents[references],
     )
 

@@ -44,7 +44,7 @@ def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: di
     tensors = {
         "latents": state.latents[-added:].cpu().contiguous(),
         "left_out": state.left_out[-added:].cpu().contiguous(),
-        "scene": state.scene.cpu().contiguous(),
+        "shown": state.shown.cpu().contiguous(),
         "seen": torch.cat([one.cpu() for one in seen]),
         "seen.sizes": torch.tensor([len(one) for one in seen]),
         **{f"memory.{name}": tensor for name, tensor in memory_tensors.items()},
@@ -131,7 +131,7 @@ def _extended(state: WalkState, name: str, header: dict[str, str], tensors: dict
         memory=unpacked(name, header, memory_tensors),
         seen=(() if first else state.seen) + tensors["seen"].split(tensors["seen.sizes"].tolist()),
         left_out=left_out,
-        scene=tensors["scene"],
+        shown=tensors["shown"],
         reports=(*state.reports, report),
     )
 

@@ -8,9 +8,9 @@ from .host.latents import as_latent, latent_of
 from .host.notes import show
 from .host.steering.choice import without_effect
 from .host.steering.conditioning import condition
+from .host.steering.remembered import Conditioned
 from .host.steering.sampling import SamplerSettings, sample
-from .host.steering.scene import Conditioned
-from .steering import keep_exact_input, request_of, sampler_inputs, scene_inputs, steering_inputs, steering_sockets
+from .steering import keep_exact_input, memory_inputs, request_of, sampler_inputs, steering_inputs, steering_sockets
 from .types import SAMPLE
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def _conditioned(inputs: dict) -> tuple[Conditioned, dict]:
     """What a sampler takes, and the node's ui output."""
     request = request_of(**inputs)
     made = condition(request)
-    shares = [round(share, 4) for share in made.scene.readout.known_share.tolist()]
+    shares = [round(share, 4) for share in made.remembered.readout.known_share.tolist()]
     status = f"mode {made.mode}; the memory knows {sum(shares) / len(shares):.0%} of the tokens"
     log.info("Mirage: %s.", status)
     report = {"mirage_conditioning": [{"mode": made.mode, "known": shares}]}
@@ -33,8 +33,8 @@ def _conditioned(inputs: dict) -> tuple[Conditioned, dict]:
 
 
 def _readout(made: Conditioned) -> tuple:
-    readout = made.scene.readout
-    return latent_of(readout, made.scene.kind.video), readout.known.float()
+    readout = made.remembered.readout
+    return latent_of(readout, made.remembered.kind.video), readout.known.float()
 
 
 class MemorySampler(io.ComfyNode):
@@ -48,7 +48,7 @@ class MemorySampler(io.ComfyNode):
             "steers the model. Where the memory knows nothing, the model invents.",
             search_aliases=["ksampler", "world model", "camera control", "scene walk", "mirage"],
             inputs=[
-                *scene_inputs(),
+                *memory_inputs(),
                 *sampler_inputs(),
                 *steering_inputs(),
                 *steering_sockets(),
@@ -66,9 +66,9 @@ class MemorySampler(io.ComfyNode):
         sampler_name: str,
         scheduler: str,
         denoise: float,
-        **scene,  # the inputs that Apply Memory to Model has too
+        **inputs,  # the inputs that Apply Memory to Model has too
     ) -> io.NodeOutput:
-        conditioned, ui = _conditioned(scene)
+        conditioned, ui = _conditioned(inputs)
         made = sample(conditioned, SamplerSettings(seed, steps, cfg, sampler_name, scheduler, denoise))
         return io.NodeOutput(as_latent(made), *_readout(conditioned), ui=ui)
 
@@ -83,7 +83,7 @@ class ApplyMemory(io.ComfyNode):
             description="The conditioning of Memory-Conditioned Sampler without the sampler, for any sampler node, "
             "guider or two-stage graph. Sample the latent that comes out.",
             search_aliases=["conditioning", "world model", "camera control", "mirage"],
-            inputs=[*scene_inputs(), *steering_inputs(), *steering_sockets(), keep_exact_input()],
+            inputs=[*memory_inputs(), *steering_inputs(), *steering_sockets(), keep_exact_input()],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="A patched copy."),
                 io.Conditioning.Output(display_name="positive"),
@@ -94,7 +94,7 @@ class ApplyMemory(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, **scene) -> io.NodeOutput:
-        made, ui = _conditioned(scene)
+    def execute(cls, **inputs) -> io.NodeOutput:
+        made, ui = _conditioned(inputs)
         latent = as_latent(made.samples, made.noise_mask)
         return io.NodeOutput(made.model, made.positive, made.negative, latent, *_readout(made), ui=ui)

@@ -51,7 +51,7 @@ def _mode_input() -> io.Input:
     return io.DynamicCombo.Input("mode", options=options, tooltip=MODE_HELP)
 
 
-def scene_inputs() -> list[io.Input]:
+def memory_inputs() -> list[io.Input]:
     return [
         io.Model.Input("model", tooltip="A video model, or a picture model in mode blend. It is not changed."),
         io.Conditioning.Input("positive", tooltip="What the walk shows."),

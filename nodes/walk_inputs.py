@@ -8,7 +8,7 @@ from ..mirage_core.memory import POLICIES
 from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED
 from ..mirage_core.walk import PRECEDING
-from .steering import branch_socket, keep_exact_input, sampler_inputs, scene_inputs, steering_inputs, uni3c_socket
+from .steering import branch_socket, keep_exact_input, memory_inputs, sampler_inputs, steering_inputs, uni3c_socket
 from .types import PromptsSocket
 
 ADVANCED = (  # what a first walk does without
@@ -90,7 +90,7 @@ def _sockets() -> list[io.Input]:
         io.Conditioning.Input(
             "sam3_text", optional=True, tooltip="What moves, encoded by SAM3's own text encoder: person, car, dog."
         ),
-        PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts: other texts from some frame on."),
+        PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts: other texts from some video frame on."),
         branch_socket(),
         uni3c_socket(),
         io.Latent.Input(
@@ -105,7 +105,7 @@ def _sockets() -> list[io.Input]:
 def walk_inputs() -> list[io.Input]:
     """In the order of saved workflows. What a first walk does without is shown with the advanced inputs."""
     inputs = [
-        *scene_inputs(),
+        *memory_inputs(),
         io.Vae.Input("vae", tooltip="The model's VAE."),
         *sampler_inputs(),
         *steering_inputs(),

@@ -112,11 +112,11 @@ class Network:
             sigma: ``(B,)`` 0..1 of the other frames.
             text: ``(B, L, 4096)`` of the text encoder; None = one token of zeros.
         """
-        scene, known, placement = (
-            value.transpose(1, 2) for value in (sample.scene, sample.known, sample.placement)
+        splat, known, placement = (
+            value.transpose(1, 2) for value in (sample.splat, sample.known, sample.placement)
         )  # (B, C, T, h, w)
-        score = branch_score(known.expand_as(scene), placement)
-        patched = attach_branch(self.model, self.branch, scene, score)
+        score = branch_score(known.expand_as(splat), placement)
+        patched = attach_branch(self.model, self.branch, splat, score)
         options = {**patched.model_options["transformer_options"], "wrappers": patched.wrappers}
         timestep = (sigma * TIMESTEPS)[:, None].repeat(1, noisy.shape[1])
         timestep[:, 0] = 0.0
@@ -139,7 +139,7 @@ class Network:
             x = torch.cat([first, x[:, 1:]], dim=1)
             flow = self.flow(x, x.new_full((len(x),), now), sample)
             if keep_exact:
-                flow = torch.where(sample.exact, (x - sample.scene) / now, flow)
+                flow = torch.where(sample.exact, (x - sample.splat) / now, flow)
             x = x + (then - now) * flow
         return torch.cat([first, x[:, 1:]], dim=1)
 

@@ -130,7 +130,7 @@ def one_chunk(
     made = network.made(sample, STEPS, seed)
     truth, shown, splatted = (
         decode(statistics.raw(rearrange(x[:, 1:], "b t c h w -> (b t) c h w")).cpu())
-        for x in (sample.latents, made, sample.scene)
+        for x in (sample.latents, made, sample.splat)
     )
     known = _pixels(rearrange(sample.known[:, 1:], "b t 1 h w -> (b t) h w").cpu() > 0)
     return OneChunk(_psnr(shown, truth, known), _psnr(shown, truth, ~known), _psnr(splatted, truth, known))
@@ -199,7 +199,7 @@ class _Walk:
             latents = request.first.expand(len(request.path), -1, -1, -1)
             sample = Sample(
                 latents=statistics.normalised(latents),
-                scene=torch.where(known, statistics.normalised(readout.latents), 0.0),
+                splat=torch.where(known, statistics.normalised(readout.latents), 0.0),
                 known=known.float(),
                 placement=torch.where(known, readout.placement, 0.0),
             )

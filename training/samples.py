@@ -98,13 +98,13 @@ class Sample:
 
     Attributes:
         latents: ``(T, C, h, w)`` normalised; frame 0 is given.
-        scene: ``(T, C, h, w)`` the normalised splat, 0 where unknown.
+        splat: ``(T, C, h, w)`` the normalised splat, 0 where unknown.
         known: ``(T, 1, h, w)`` 1 or 0.
         placement: ``(T, 3, h, w)`` of the readout.
     """
 
     latents: Tensor
-    scene: Tensor
+    splat: Tensor
     known: Tensor
     placement: Tensor
 
@@ -117,7 +117,7 @@ class Sample:
         return (self.known > 0) & (self.placement.abs().amax(dim=-3, keepdim=True) <= EXACT)
 
     def without_memory(self) -> "Sample":
-        return replace(self, **{name: 0.0 * getattr(self, name) for name in ("scene", "known", "placement")})
+        return replace(self, **{name: 0.0 * getattr(self, name) for name in ("splat", "known", "placement")})
 
     @staticmethod
     def batch(samples: list["Sample"]) -> "Sample":
@@ -219,7 +219,7 @@ def sample_of(memory: LatentMemory, cameras: Cameras, latents: Tensor, statistic
     known = readout.known.unsqueeze(1)
     return Sample(
         latents=statistics.normalised(latents),
-        scene=torch.where(known, statistics.normalised(readout.latents), 0.0),
+        splat=torch.where(known, statistics.normalised(readout.latents), 0.0),
         known=known.float(),
         placement=readout.placement,
     )

@@ -49,7 +49,7 @@ def test_chunks_hand_their_last_frame_over():
     assert torch.equal(second.first, states[0].latents[-1:])
     assert torch.equal(first.first, begin(cameras).latents)
     assert torch.equal(second.preceding, states[0].latents[2:4]) and len(first.preceding) == 0
-    assert torch.equal(second.preceding_scene, first.readout.latents[2:4])
+    assert torch.equal(second.preceding_shown, first.readout.latents[2:4])
     assert torch.equal(second.path.views.cam2world[0], first.path.views.cam2world[-1])
 
 
@@ -61,7 +61,7 @@ def test_context_is_as_long_as_asked_for_and_no_longer_than_the_chunk_before(pre
     _, second, third = denoiser.requests
     assert [len(one.preceding) for one in denoiser.requests] == [0, given, given]
     assert torch.equal(third.preceding, state.latents[8 - given : 8])
-    assert torch.equal(third.preceding_scene, second.readout.latents[4 - given : 4])
+    assert torch.equal(third.preceding_shown, second.readout.latents[4 - given : 4])
 
 
 def test_a_start_that_is_not_on_the_grid_is_refused():

@@ -29,7 +29,7 @@ def states(cameras, tmp_path):
 
 
 def same(one, other):
-    for name in ("latents", "scene", "left_out"):
+    for name in ("latents", "shown", "left_out"):
         assert torch.equal(getattr(one, name), getattr(other, name))
     assert torch.equal(one.memory.column("xyz"), other.memory.column("xyz"))
     assert torch.equal(one.memory.as_one_block().features, other.memory.as_one_block().features)

@@ -211,7 +211,7 @@ def test_a_walk_takes_what_its_models_give_it(gpu, latents, memory, made, depth,
     begin = WalkState(begin.latents.to(latents), begin.memory.to(memory))
     *_, last = walk(begin, room.on_grid(path), room.SETTINGS, denoise, estimate, read=read)
     assert devices_of(last.memory) == {memory} and last.memory.num_points > begin.memory.num_points
-    assert {last.latents.device.type, last.left_out.device.type, last.scene.device.type} == {latents}
+    assert {last.latents.device.type, last.left_out.device.type, last.shown.device.type} == {latents}
 
 
 @pytest.mark.parametrize("device", DEVICES)

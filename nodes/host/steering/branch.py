@@ -68,7 +68,7 @@ def check_branch(model: ModelPatcher, branch: Branch) -> None:
 def attach_branch(
     model: ModelPatcher,
     branch: Branch,
-    scene: Tensor,
+    splat: Tensor,
     score: Tensor,
     reference: Tensor | None = None,
     preceding: Tensor | None = None,
@@ -82,9 +82,9 @@ def attach_branch(
     preceding frames enter clean, at timestep 0.
 
     Args:
-        scene: ``(C, T + P, h, w)`` or ``(S, C, T + P, h, w)``: the splat for [target | preceding], 0 where unknown. One
+        splat: ``(C, T + P, h, w)`` or ``(S, C, T + P, h, w)``: the splat for [target | preceding], 0 where unknown. One
             for all that are sampled together, or S of them, that many samples in a row.
-        score: like ``scene``: the second half of the context. As released, the VAE encoding of a white clip.
+        score: like ``splat``: the second half of the context. As released, the VAE encoding of a white clip.
         reference: ``(1|S, C, R, h, w)`` remembered frames. Their rotary positions lie at times -R .. -1, one picture
             height below the others.
         preceding: ``(1|S, C, P, h, w)`` frames before the target. Their positions follow the target's.
@@ -96,22 +96,22 @@ def attach_branch(
     """
     check_branch(model, branch)
     channels = model.get_model_object("latent_format").latent_channels
-    scene, score = (_batched(name, value, channels) for name, value in (("scene", scene), ("score", score)))
-    size = scene.shape[3:]
+    splat, score = (_batched(name, value, channels) for name, value in (("splat", splat), ("score", score)))
+    size = splat.shape[3:]
     frames = {}
     for name, value in (("reference", reference), ("preceding", preceding)):
-        value = scene[:1, :, :0] if value is None else _batched(name, value, channels)
+        value = splat[:1, :, :0] if value is None else _batched(name, value, channels)
         if value.shape[3:] != size:
-            raise MirageError(f"attach_branch: {name} must have scene's {tuple(size)} tokens; got {describe(value)}.")
+            raise MirageError(f"attach_branch: {name} must have splat's {tuple(size)} tokens; got {describe(value)}.")
         frames[name] = value
-    if score.shape != scene.shape:
-        raise MirageError(f"attach_branch: score must have scene's shape {tuple(scene.shape)}; got {describe(score)}.")
-    if scene.shape[2] <= frames["preceding"].shape[2]:
+    if score.shape != splat.shape:
+        raise MirageError(f"attach_branch: score must have splat's shape {tuple(splat.shape)}; got {describe(score)}.")
+    if splat.shape[2] <= frames["preceding"].shape[2]:
         raise MirageError(
-            f"attach_branch: scene must cover target and preceding frames; got {scene.shape[2]} frames, of which "
+            f"attach_branch: splat must cover target and preceding frames; got {splat.shape[2]} frames, of which "
             f"{frames['preceding'].shape[2]} are preceding."
         )
-    inputs = _Inputs(branch, torch.cat([scene, score], dim=1), **frames, strength=strength, window=window)
+    inputs = _Inputs(branch, torch.cat([splat, score], dim=1), **frames, strength=strength, window=window)
     network = model.get_model_object("diffusion_model")
     layers = branch_layers(branch, network.num_layers)
     patched = model.clone()

@@ -57,7 +57,7 @@ class Branch:
     """A loaded branch and the patcher through which ComfyUI loads, casts and offloads it.
 
     Attributes:
-        channels: of its context: scene and score together.
+        channels: of its context: splat and score together.
         latents: name of the latents that it was trained on, as in ``LatentSpec``; empty where its file does not say.
     """
 

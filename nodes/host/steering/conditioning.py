@@ -16,8 +16,8 @@ from .choice import check_what_is_connected, choose_mode
 from .connected import told_the_start, with_references
 from .models import ModelKind
 from .modes import MODES, hold_start, keep_exact
+from .remembered import Conditioned, Remembered
 from .request import Request, Steering
-from .scene import Conditioned, Scene
 from .sigmas import ALWAYS
 from .start import remembered_frames, start_frames
 from .token_timesteps import give_tokens_their_timesteps
@@ -37,7 +37,7 @@ def condition(request: Request) -> Conditioned:
     mode = choose_mode(request, kind)
     check_what_is_connected(request, kind, mode)
     start, denoise = start_frames(request, kind)
-    remembered = remembered_frames(request, kind, mode)
+    references = remembered_frames(request, kind, mode)
     texts, pictures = with_references([request.positive, request.negative], kind, request.path.size, mode)
     front = pictures.shape[2]
     start = torch.cat([pictures.expand(len(start), -1, -1, -1, -1), start], dim=2)
@@ -47,23 +47,25 @@ def condition(request: Request) -> Conditioned:
     if not bool(readout.known.any()):
         log.warning("The memory knows nothing of what the cameras of this path see.")
     spatial = request.memory.spec.spatial
-    scene = Scene(kind, readout, spatial, start, 1.0 - denoise, front, remembered, request.preceding)
-    return _steered(Conditioned(request.model.clone(), *texts, start, denoise, mode, scene), request.steering)
+    remembered = Remembered(kind, readout, spatial, start, 1.0 - denoise, front, references, request.preceding)
+    return _steered(Conditioned(request.model.clone(), *texts, start, denoise, mode, remembered), request.steering)
 
 
 def _steered(base: Conditioned, steering: Steering) -> Conditioned:
     """What a sampler takes, with the memory and the start in it."""
-    scene, kind, denoise = base.scene, base.scene.kind, base.denoise
+    remembered, kind, denoise = base.remembered, base.remembered.kind, base.denoise
     steers, kept = steering.strength != 0, bool((denoise < 1).any())
     if kind.pictures_latent:
-        start = torch.where(scene.kept_whole, scene.start, kind.empty(scene.start))
-        positive, negative = (told_the_start(text, start, scene.kept_whole) for text in (base.positive, base.negative))
+        start = torch.where(remembered.kept_whole, remembered.start, kind.empty(remembered.start))
+        positive, negative = (
+            told_the_start(text, start, remembered.kept_whole) for text in (base.positive, base.negative)
+        )
         base = replace(base, positive=positive, negative=negative)
     if steers or (kept and not kind.per_frame):
-        _refuse_other_latents(base.model, kind, scene.size)
+        _refuse_other_latents(base.model, kind, remembered.size)
     if steers:
-        limit_threads(base.model, scene.size)
-        base = replace(base, latents=scene.latents)
+        limit_threads(base.model, remembered.size)
+        base = replace(base, latents=remembered.latents)
         labels = (kept and kind.reference_tokens) or _uneven(denoise)  # that ComfyUI gets wrong
         if kind.per_frame and base.mode != "per-token" and labels:
             give_tokens_their_timesteps(base.model, ALWAYS, denoise)

@@ -20,8 +20,8 @@ from .branch import attach_branch
 from .compiling import leave_uncompiled
 from .connected import as_batch, start_picture
 from .flat_latents import GREY, WHITE
+from .remembered import Conditioned
 from .request import Steering
-from .scene import Conditioned
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps, patchwise_known
 
@@ -30,10 +30,10 @@ INSIDE = "mirage_inside"  # marks a conditioning entry that holds while the memo
 
 def branch(base: Conditioned, steering: Steering) -> Conditioned:
     """The trained branch reads the splat of [target | preceding], zeros where unknown, beside a score."""
-    scene, normalised = base.scene, base.scene.kind.normalised
-    splat, known, preceding = scene.splat, scene.splat_known.expand_as(scene.splat), None
-    if scene.preceding is not None and len(scene.preceding[0]):
-        frames, shown = (rearrange(value, "p c h w -> 1 c p h w").to(splat) for value in scene.preceding)
+    remembered, normalised = base.remembered, base.remembered.kind.normalised
+    splat, known, preceding = remembered.splat, remembered.splat_known.expand_as(remembered.splat), None
+    if remembered.preceding is not None and len(remembered.preceding[0]):
+        frames, shown = (rearrange(value, "p c h w -> 1 c p h w").to(splat) for value in remembered.preceding)
         preceding = normalised(frames)
         splat = torch.cat([splat, shown], dim=2)
         known = torch.cat([known, (shown != 0).any(dim=1, keepdim=True).expand_as(shown)], dim=2)
@@ -41,8 +41,8 @@ def branch(base: Conditioned, steering: Steering) -> Conditioned:
     if steering.score == "white clip":
         score = normalised(steering.one_colour("branch", WHITE, tuple(splat.shape[2:])))
     else:
-        score = branch_score(known.to(splat), scene.placement if "offset" in steering.score else None)
-    references = None if scene.references is None else normalised(scene.references)
+        score = branch_score(known.to(splat), remembered.placement if "offset" in steering.score else None)
+    references = None if remembered.references is None else normalised(remembered.references)
     window = steering.window(base.model)
     model = attach_branch(base.model, steering.branch, splat, score, references, preceding, steering.strength, window)
     return replace(base, model=model)
@@ -62,20 +62,20 @@ def branch_score(known: Tensor, placement: Tensor | None) -> Tensor:
 
 def vace(base: Conditioned, steering: Steering) -> Conditioned:
     """VACE: inactive = what is known, reactive = what is to be made (grey: nothing is said of it), mask = unknown."""
-    scene, kind = base.scene, base.scene.kind
-    folded = scene.spatial**2  # pixels of a token, each a channel of the mask
+    remembered, kind = base.remembered, base.remembered.kind
+    folded = remembered.spatial**2  # pixels of a token, each a channel of the mask
     if kind.vace_channels != 2 * kind.channels + folded:
         raise MirageError(
             f"model: its VACE context must have {2 * kind.channels + folded} channels "
-            f"for {scene.spatial} px tokens; it has {kind.vace_channels}."
+            f"for {remembered.spatial} px tokens; it has {kind.vace_channels}."
         )
-    front, (T, *tokens) = scene.front, scene.size
+    front, (T, *tokens) = remembered.front, remembered.size
     parts = [steering.one_colour("vace", GREY, (frames, *tokens)) for frames in (front, T - front) if frames]
     grey = torch.cat(parts, dim=2)  # the video begins anew after the references, of which the memory says nothing
 
     def values(text: dict, steers: bool) -> dict:
-        known = scene.known if steers else scene.kept_whole
-        inactive = torch.where(known, scene.latents, grey)
+        known = remembered.known if steers else remembered.kept_whole
+        inactive = torch.where(known, remembered.latents, grey)
         reactive, unknown = grey.expand_as(inactive), (~known).float().expand(len(inactive), folded, T, *tokens)
         controls = {"vace_frames": torch.cat([inactive, reactive], dim=1), "vace_mask": unknown}
         others = {key: [as_batch(value, len(inactive)) for value in text.get(key, ())] for key in controls}
@@ -92,16 +92,16 @@ def concat(base: Conditioned, steering: Steering) -> Conditioned:
 
     A picture that a text holds already stays where its mask says that it is given, and where the memory knows nothing.
     """
-    scene = base.scene
-    grey = steering.one_colour("concat", GREY, scene.size)
+    remembered = base.remembered
+    grey = steering.one_colour("concat", GREY, remembered.size)
 
     def values(text: dict, steers: bool) -> dict:
-        picture, mask = (as_batch(value, len(scene.latents)) for value in start_picture(text, grey))
+        picture, mask = (as_batch(value, len(remembered.latents)) for value in start_picture(text, grey))
         theirs = (mask < 1).any(dim=1, keepdim=True)  # (B, 1, T, h, w)
-        share = scene.known * (steering.strength if steers else 0.0)
-        share = torch.where(scene.kept_whole, 1.0, torch.where(theirs, 0.0, share))
+        share = remembered.known * (steering.strength if steers else 0.0)
+        share = torch.where(remembered.kept_whole, 1.0, torch.where(theirs, 0.0, share))
         return {
-            "concat_latent_image": torch.lerp(picture, scene.latents, share.expand_as(picture)),
+            "concat_latent_image": torch.lerp(picture, remembered.latents, share.expand_as(picture)),
             "concat_mask": mask * (1.0 - share),
         }
 
@@ -123,8 +123,8 @@ def uni3c(base: Conditioned, steering: Steering) -> Conditioned:
     )
     leave_uncompiled(model)
     patch_size = model.get_model_object("diffusion_model").patch_size
-    scene = base.scene
-    render = scene.kind.normalised(scene.latents)
+    remembered = base.remembered
+    render = remembered.kind.normalised(remembered.latents)
     render = comfy.ldm.common_dit.pad_to_patch_size(render, patch_size)  # as ComfyUI pads its input
 
     def encoded(size: tuple[int, int, int]) -> Tensor:
@@ -149,22 +149,22 @@ def per_token(base: Conditioned, steering: Steering) -> Conditioned:
     """
     model = base.model.clone()
     patch_size = model.get_model_object("diffusion_model").patch_size
-    known = patchwise_known(base.scene.known, patch_size)
+    known = patchwise_known(base.remembered.known, patch_size)
     denoise = torch.minimum(base.denoise, 1.0 - steering.strength * known)
     give_tokens_their_timesteps(model, steering.window(model), base.denoise)
-    return replace(base, model=model, latents=base.scene.latents, denoise=denoise)
+    return replace(base, model=model, latents=base.remembered.latents, denoise=denoise)
 
 
 def blend(base: Conditioned, steering: Steering) -> Conditioned:
     """Training-free: after each step the known part of the prediction is pulled to the splat."""
-    share = steering.strength * base.scene.splat_known.float()[None, None]
-    return _pulled(base, base.scene.splat, share, steering.window(base.model))
+    share = steering.strength * base.remembered.splat_known.float()[None, None]
+    return _pulled(base, base.remembered.splat, share, steering.window(base.model))
 
 
 def keep_exact(base: Conditioned, steering: Steering) -> Conditioned:
     """Keep tokens that are seen just as they were written: no model knows better what is there."""
-    share = steering.strength * base.scene.splat_exact.float()[None, None]
-    return _pulled(base, base.scene.splat, share, steering.window(base.model))
+    share = steering.strength * base.remembered.splat_exact.float()[None, None]
+    return _pulled(base, base.remembered.splat, share, steering.window(base.model))
 
 
 def hold_start(base: Conditioned) -> Conditioned:
@@ -172,12 +172,12 @@ def hold_start(base: Conditioned) -> Conditioned:
 
     A noise mask would keep noise in the second of two samplers: ComfyUI pastes what the first one handed over.
     """
-    return _pulled(base, base.scene.start, base.scene.kept, ALWAYS)
+    return _pulled(base, base.remembered.start, base.remembered.kept, ALWAYS)
 
 
 def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindow) -> Conditioned:
     """After each step, move the prediction towards ``target`` (raw VAE scale) by ``share``, both like the latents."""
-    kind = base.scene.kind
+    kind = base.remembered.kind
     target = kind.normalised(target)
     if not kind.video:  # T pictures are the model's batch
         target, share = (rearrange(value, "1 c t h w -> t c h w") for value in (target, share))

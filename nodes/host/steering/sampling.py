@@ -10,7 +10,7 @@ import latent_preview
 from torch import Tensor
 
 from ....mirage_core import MirageError
-from .scene import Conditioned
+from .remembered import Conditioned
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
 SCHEDULERS = comfy.samplers.KSampler.SCHEDULERS

@@ -72,7 +72,7 @@ class WalkInputs:
         """What is to condition the model for a chunk."""
         given, steering = {}, self.request.steering
         if steering.branch is not None and steering.mode in (AUTO, "branch"):
-            given["preceding"] = (chunk_request.preceding, chunk_request.preceding_scene)
+            given["preceding"] = (chunk_request.preceding, chunk_request.preceding_shown)
             if len(chunk_request.references):
                 given["reference"] = rearrange(chunk_request.references, "r c h w -> 1 c r h w")
         return replace(

@@ -50,25 +50,25 @@ def test_the_flow_is_that_of_the_published_code(code, golden, case, strength, ke
     torch.testing.assert_close(of_all, made)
 
 
-def test_samples_with_scenes_of_their_own_are_as_each_alone(code, golden, pack):
+def test_samples_with_splats_of_their_own_are_as_each_alone(code, golden, pack):
     model, branch, cases = golden
     given = {name.split(".")[1]: value for name, value in cases.items() if name.startswith("plain.")}
-    scene, score = (given[name].reshape(1, *given[name].shape[-4:]) for name in ("scene", "score"))
-    scenes, timestep = torch.cat([scene, torch.zeros_like(scene)]), given["timestep"][None]
+    splat, score = (given[name].reshape(1, *given[name].shape[-4:]) for name in ("scene", "score"))
+    splats, timestep = torch.cat([splat, torch.zeros_like(splat)]), given["timestep"][None]
 
-    def made(scene, count):
-        patched = code.attach_branch(model, branch, scene, score.expand(len(scene), -1, -1, -1, -1))
+    def made(splat, count):
+        patched = code.attach_branch(model, branch, splat, score.expand(len(splat), -1, -1, -1, -1))
         many = (value.expand(count, *value.shape[1:]) for value in (given["target"], timestep, given["context"]))
         return flow(patched, *many)
 
-    together = made(scenes, 2)
+    together = made(splats, 2)
     assert (together[0] - together[1]).abs().max() > 0.1
     for number in range(2):
-        torch.testing.assert_close(together[number : number + 1], made(scenes[[number]], 1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(together[number : number + 1], made(splats[[number]], 1), atol=1e-5, rtol=0)
     both_texts = together.repeat(2, 1, 1, 1, 1)  # ComfyUI samples with and without text in one batch
-    torch.testing.assert_close(made(scenes, 4), both_texts, atol=1e-5, rtol=0)
+    torch.testing.assert_close(made(splats, 4), both_texts, atol=1e-5, rtol=0)
     with pytest.raises(pack.core.MirageError, match="the memory was read for 2 samples; the sampler brings 3"):
-        made(scenes, 3)
+        made(splats, 3)
 
 
 @pytest.mark.parametrize(

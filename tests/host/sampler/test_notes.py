@@ -163,7 +163,7 @@ def test_a_walk_reads_with_cameras_of_the_videos_shape(pack, long, walked, monke
     assert int(exact.sum()) == int(seen[0].readout.exact[0].sum()) == 42
     prepared = pack.module("nodes.host.steering.conditioning").condition
     one = prepared(walking.replace(seen[0], readout=None))
-    assert torch.equal(one.scene.readout.latents, seen[0].readout.latents)
+    assert torch.equal(one.remembered.readout.latents, seen[0].readout.latents)
     torch.testing.assert_close(output.result[3].K, fitted.K)
 
 

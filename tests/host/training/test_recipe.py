@@ -167,7 +167,7 @@ def test_a_new_branch_does_nothing(training, recipe, tmp_path):
     with torch.no_grad(), training("network").training_mode():
         noisy, sigma = torch.randn_like(sample.latents), torch.tensor([0.7])
         one = network.flow(noisy, sigma, sample)
-        other = network.flow(noisy, sigma, replace(sample, scene=-sample.scene, known=1 - sample.known))
+        other = network.flow(noisy, sigma, replace(sample, splat=-sample.splat, known=1 - sample.known))
     assert torch.equal(one, other) and float(one.abs().max()) > 0
 
 

@@ -108,7 +108,7 @@ def test_a_frame_is_shown_as_it_was_written(training, statistics):
     memory = samples.remember(samples.LatentMemory(samples.SPEC), latents[:1], depth[:1], cameras[[0]])
     sample = samples.sample_of(memory, cameras[[0]], latents[:1], statistics)
     assert bool(sample.known.all())
-    torch.testing.assert_close(sample.scene, sample.latents, atol=1e-4, rtol=0)
+    torch.testing.assert_close(sample.splat, sample.latents, atol=1e-4, rtol=0)
     assert sample.placement.abs().max() < 0.01  # seen from where it was written: in the middle, at its own size
 
 
@@ -120,7 +120,7 @@ def test_the_unknown_part_of_a_scene_is_zero(training, statistics):
     for sample in made:
         unknown = sample.known == 0
         assert bool(unknown.any())
-        assert not sample.scene[unknown.expand_as(sample.scene)].any()
+        assert not sample.splat[unknown.expand_as(sample.splat)].any()
         assert not sample.placement[unknown.expand_as(sample.placement)].any()
 
 
@@ -131,8 +131,8 @@ def test_a_worn_memory_forgets_and_is_noisy(training, statistics):
     worn = samples.walk_samples(5, samples.Settings(**common, noise=0.5, dropout=(0.5, 0.5)), statistics)[0]
     assert torch.equal(clean.latents, worn.latents)
     assert worn.known.mean() < clean.known.mean()
-    both = (worn.known * clean.known).bool().expand_as(worn.scene)
-    assert (worn.scene - clean.scene)[both].std() > 0.02
+    both = (worn.known * clean.known).bool().expand_as(worn.splat)
+    assert (worn.splat - clean.splat)[both].std() > 0.02
 
 
 def test_a_sample_now_and_then_has_no_memory(training, statistics):
@@ -142,7 +142,7 @@ def test_a_sample_now_and_then_has_no_memory(training, statistics):
     kept = samples.walk_samples(5, samples.Settings(**common, forgotten=0.0), statistics)
     for one, other in zip(lost, kept, strict=True):
         assert torch.equal(one.latents, other.latents) and bool(other.known.any())
-        assert not (one.scene.any() or one.known.any() or one.placement.any())
+        assert not (one.splat.any() or one.known.any() or one.placement.any())
 
 
 def test_the_stream_begins_at_any_walk_and_uses_walks_again(training, statistics):
@@ -151,9 +151,9 @@ def test_the_stream_begins_at_any_walk_and_uses_walks_again(training, statistics
     whole = list(islice(samples.sample_stream(settings, statistics, "cpu"), 8))
     later = list(islice(samples.sample_stream(settings, statistics, "cpu", first=1), 6))
     for one, other in zip(whole[2:], later, strict=True):
-        assert torch.equal(one.scene, other.scene) and torch.equal(one.latents, other.latents)
+        assert torch.equal(one.splat, other.splat) and torch.equal(one.latents, other.latents)
     first, again = whole[0:2], whole[4:6]  # of one walk
-    assert any(not torch.equal(one.scene, other.scene) for one, other in zip(first, again, strict=True))
+    assert any(not torch.equal(one.splat, other.splat) for one, other in zip(first, again, strict=True))
     walk = samples.RecordedWalk.of(0, settings)
     frames = {tuple(frame.flatten().tolist()) for frame in statistics.normalised(walk.latents)}
     assert all(tuple(frame.flatten().tolist()) in frames for sample in again for frame in sample.latents)

@@ -13,7 +13,7 @@ from .models import ModelKind
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Remembered:
     """What the memory and the start frames say about the latents to be made.
 
     T counts all latent frames, those of reference pictures before the video included, which no camera sees.
@@ -88,7 +88,7 @@ class Conditioned:
         latents: ``(B, C, T, h, w)`` raw VAE scale.
         denoise: noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated.
         mode: that was used.
-        scene: what the memory shows.
+        remembered: what the memory shows.
     """
 
     model: ModelPatcher
@@ -97,7 +97,7 @@ class Conditioned:
     latents: Tensor
     denoise: Tensor
     mode: str
-    scene: Scene
+    remembered: Remembered
 
     @property
     def samples(self) -> Tensor:
@@ -111,7 +111,7 @@ class Conditioned:
 
     def video(self, samples: Tensor) -> Tensor:
         """What a sampler made of ``samples``, without what stands before the video."""
-        return samples[:, :, self.scene.front :] if self.scene.front else samples
+        return samples[:, :, self.remembered.front :] if self.remembered.front else samples
 
     def _laid_out(self, value: Tensor) -> Tensor:
-        return value if self.scene.kind.video else rearrange(value, "1 c t h w -> t c h w")
+        return value if self.remembered.kind.video else rearrange(value, "1 c t h w -> t c h w")
