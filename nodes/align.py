@@ -16,8 +16,8 @@ class AlignGeometry(io.ComfyNode):
             node_id="Mirage_AlignGeometry",
             display_name="Align Geometry to Memory",
             category=MEMORY,
-            description="Brings estimated depth to the scale of what is remembered, frame by frame. What contradicts "
-            "the memory loses its depth, and is then not lifted.",
+            description="Brings estimated depth to the scale of what is remembered, each video frame by itself. What "
+            "contradicts the memory loses its depth, and is then not lifted.",
             search_aliases=["depth scale", "monocular depth", "mirage"],
             inputs=[
                 GeometrySocket.Input("geometry", tooltip="Depth of new video frames, with their cameras connected."),
@@ -32,7 +32,7 @@ class AlignGeometry(io.ComfyNode):
                     max=10.0,
                     step=0.01,
                     advanced=True,
-                    tooltip="Frames whose depth still differs more, in the median, lose their depth.",
+                    tooltip="Video frames whose depth still differs more, in the median, lose their depth.",
                 ),
                 io.Float.Input(
                     "tolerance",
@@ -46,7 +46,7 @@ class AlignGeometry(io.ComfyNode):
             ],
             outputs=[
                 GeometrySocket.Output(display_name="geometry"),
-                io.String.Output(display_name="report", tooltip="Scale found, and what does not fit, frame by frame."),
+                io.String.Output(display_name="report", tooltip="Scale found, and what does not fit, per video frame."),
             ],
         )
 
@@ -60,7 +60,7 @@ class AlignGeometry(io.ComfyNode):
         settings = UpdateSettings(fit=depth_fit, max_residual=max_residual, tolerance=tolerance)
         aligned, reports = aligned_to_memory(geometry, memory, size, settings, read=read_beside)
         lines = [
-            f"frame {one.frame}: {one.refused or f'scale {one.scale:.3f}, residual {one.residual:.1%}'}"
+            f"video frame {one.frame}: {one.refused or f'scale {one.scale:.3f}, residual {one.residual:.1%}'}"
             + (f", {one.excluded['contradiction']} tokens contradict" if "contradiction" in one.excluded else "")
             for one in reports
         ]

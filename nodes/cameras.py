@@ -129,7 +129,7 @@ class CameraRange(io.ComfyNode):
     def execute(cls, cameras: Cameras, first: int, count: int) -> io.NodeOutput:
         if first + count > len(cameras):
             raise MirageError(
-                f"first, count: must lie within the path of {len(cameras)} frames; got {first} and "
+                f"first, count: must lie within the path of {len(cameras)} video frames; got {first} and "
                 f"{count}, which end at {first + count}."
             )
         return io.NodeOutput(cameras[slice(first, first + count)])

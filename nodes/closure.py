@@ -22,7 +22,7 @@ class LoopClosure(io.ComfyNode):
             "does the walk show again what it has shown?",
             search_aliases=["consistency", "psnr", "ssim", "revisit", "mirage"],
             inputs=[
-                io.Image.Input("frames", tooltip="Of a walk, all of them."),
+                io.Image.Input("frames", tooltip="All video frames of a walk."),
                 CamerasSocket.Input("cameras", tooltip="One per video frame."),
                 io.Float.Input(
                     "distance",

@@ -132,6 +132,6 @@ class RenderMemoryPreview(io.ComfyNode):
     ) -> io.NodeOutput:
         path = LatentPath.of(cameras, memory.spec, width, height)
         frames, known = seen_frames(vae, read(memory, path), memory.spec)
-        status = f"{len(frames)} frames; the memory knows {float(known.mean()):.0%} of the pixels"
+        status = f"{len(frames)} video frames; the memory knows {float(known.mean()):.0%} of the pixels"
         ui = show(status, of_path(path))
         return io.NodeOutput(with_unknown(frames, known, UNKNOWN[unknown]), 1 - known[..., 0], ui=ui)

@@ -40,10 +40,10 @@ class WalkPrompt(io.ComfyNode):
             node_id="Mirage_WalkPrompt",
             display_name="Walk Prompt",
             category=WALK,
-            description="Another text from some frame of a Scene Walk on. Chain several.",
+            description="Another text from some video frame of a Scene Walk on. Chain several.",
             search_aliases=["prompt schedule", "mirage"],
             inputs=[
-                io.Conditioning.Input("positive", tooltip="What the walk shows from that frame on."),
+                io.Conditioning.Input("positive", tooltip="What the walk shows from that video frame on."),
                 io.Int.Input(
                     "from_frame",
                     default=33,
@@ -51,7 +51,7 @@ class WalkPrompt(io.ComfyNode):
                     max=1_000_000,
                     tooltip="Video frame. The text holds for the chunks that begin there or later.",
                 ),
-                PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts for other frames."),
+                PromptsSocket.Input("prompts", optional=True, tooltip="Walk Prompts for other video frames."),
             ],
             outputs=[PromptsSocket.Output(display_name="prompts", tooltip="For Scene Walk.")],
         )
@@ -75,7 +75,7 @@ class SceneWalk(io.ComfyNode):
             inputs=walk_inputs(),
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="The whole walk."),
-                io.Image.Output(display_name="frames", tooltip="The whole walk, decoded."),
+                io.Image.Output(display_name="frames", tooltip="The video frames of the whole walk, decoded."),
                 MemorySocket.Output(display_name="memory", tooltip="With everything that was written."),
                 CamerasSocket.Output(display_name="cameras"),
                 io.String.Output(display_name="report", tooltip="What became of every chunk."),

@@ -62,8 +62,8 @@ class WalkInputs:
         shown = [self.text_of(chunk) for chunk in plan]
         starts = ", ".join(str(chunk.start) for chunk in plan)
         return without_effect(steering, mode, request.model) + [
-            f"prompts: the one from frame {prompt.frame} has no effect. It holds for chunks that begin there or later, "
-            f"until another takes its place; they begin at {starts}."
+            f"prompts: the one from video frame {prompt.frame} has no effect. It holds for chunks that begin there or "
+            f"later, until another takes its place; they begin at {starts}."
             for prompt in self.prompts
             if not any(prompt.positive is one for one in shown)
         ]

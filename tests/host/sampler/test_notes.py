@@ -74,7 +74,7 @@ def test_a_walk_says_it_in_its_report_too(pack, long, walked, extras):
     output = walked("per-token", here, branch=extras["branch"]["branch"], prompts=late, keep_from="walks/x")
     branch, prompts, kept = output.ui["mirage_notes"]
     assert branch.startswith("branch: is connected, but has no effect: the mode is per-token")
-    assert prompts.startswith("prompts: the one from frame 12 has no effect") and "they begin at 0, 9." in prompts
+    assert prompts.startswith("prompts: the one from video frame 12 has no effect") and "they begin at 0, 9." in prompts
     assert kept == "keep_from: has no effect, as keep_chunks is 0."
     assert output.result[4].splitlines()[:3] == [branch, prompts, kept]
     (early,) = pack.node("Mirage_WalkPrompt").execute(text(5), 9).result
