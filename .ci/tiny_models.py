@@ -1,4 +1,4 @@
-"""Small checkpoints with random weights and the real architectures, in the files that the host's own loaders read."""
+"""Small checkpoints with random weights and the real architectures, in the files that ComfyUI's own loaders read."""
 
 import math
 import sys
@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-DIM, LAYERS, FFN = 128, 4, 64  # the host derives one attention head per 128 channels
-TEXT = 4096  # of the text encoder's tokens; the host does not read it from the file
+DIM, LAYERS, FFN = 128, 4, 64  # ComfyUI derives one attention head per 128 channels
+TEXT = 4096  # of the text encoder's tokens; ComfyUI does not read it from the file
 BRANCH_BLOCKS = 2
 
 
 def write_tiny_models(folder: Path) -> None:
-    """Write one file per model kind into the host's model folders below ``folder``. Needs the host to be importable."""
+    """Write one file per model kind into ComfyUI's model folders below ``folder``. Needs ComfyUI to be importable."""
     for file, weights in _weights().items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, folder / file)
@@ -108,9 +108,7 @@ def _networks() -> dict[str, torch.nn.Module]:
     }  # fmt: skip
 
 
-if (
-    __name__ == "__main__"
-):  # HOST FOLDER: in a process of its own, as the host's modules take over names such as `nodes`
+if __name__ == "__main__":  # HOST FOLDER: in a process of its own, as ComfyUI's modules take over names such as `nodes`
     sys.path.insert(0, sys.argv[1])
     host_arguments, sys.argv = sys.argv, sys.argv[:1]
     import comfy.cli_args

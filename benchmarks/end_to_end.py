@@ -32,7 +32,7 @@ def transformer(asked: Asked) -> torch.nn.Module:
         operations=comfy.ops.disable_weight_init,
     )
     generator = torch.Generator(asked.device).manual_seed(0)
-    for parameter in model.parameters():  # the host leaves weights empty
+    for parameter in model.parameters():  # ComfyUI leaves weights empty
         parameter.data.normal_(0.0, 0.02, generator=generator)
     return model.eval().requires_grad_(False)
 

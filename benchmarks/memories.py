@@ -99,7 +99,7 @@ class RgbSide:
 
 
 def host(asked: Asked):
-    """Make the host's packages importable, on the device asked for."""
+    """Make ComfyUI's packages importable, on the device asked for."""
     from setup_host import host_dir
 
     sys.path.insert(0, str(host_dir()))

@@ -1,6 +1,6 @@
 """The walk: initialise, then for every chunk of the path read the memory, denoise, estimate depth, and update.
 
-Host-free: the denoiser and the estimator of depth are callables. Source: arXiv 2606.09828 and its released code.
+Free of ComfyUI: the denoiser and the estimator of depth are callables. Source: arXiv 2606.09828 and its released code.
 """
 
 import time

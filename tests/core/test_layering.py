@@ -1,4 +1,4 @@
-"""The core knows nothing of the host, and importing it does nothing."""
+"""The core knows nothing of ComfyUI, and importing it does nothing."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ HOST = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths",
 
 
 @pytest.mark.parametrize("file", sorted(CORE.rglob("*.py")), ids=lambda file: str(file.relative_to(CORE)))
-def test_the_core_imports_neither_the_host_nor_itself_by_name(file):
+def test_the_core_imports_neither_comfyui_nor_itself_by_name(file):
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             imported = {name.name.split(".")[0] for name in node.names}

@@ -1,4 +1,4 @@
-"""Every node once, in a host that was started one way on a pretend GPU: `python every_node.py START HOST MODELS`.
+"""Every node once, in a ComfyUI that was started one way on a pretend GPU: `python every_node.py START HOST MODELS`.
 
 HOST is a ComfyUI checkout, MODELS a folder that `.ci/tiny_models.py` filled. Prints what failed, and exits with 1 if
 anything did.
@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from unittest import mock
 
-(START, HOST, MODELS), sys.argv = (sys.argv[1], *map(Path, sys.argv[2:4])), sys.argv[:1]  # the host reads them too
+(START, HOST, MODELS), sys.argv = (sys.argv[1], *map(Path, sys.argv[2:4])), sys.argv[:1]  # ComfyUI reads them too
 PACK = Path(__file__).parents[2]
 
 import torch  # noqa: E402
@@ -74,7 +74,7 @@ def geometries(run, sample, inter):
 def remember(run, vae, image, sample, inter):
     """Lift in every way, and a memory made of all of them."""
     latent = run.nodes.VAEEncode().encode(vae, image)[0]
-    from_file = {"samples": latent["samples"].cpu()}  # as the host loads it
+    from_file = {"samples": latent["samples"].cpu()}  # as ComfyUI loads it
     memory = None
     for number, (geometry, given) in enumerate(product(geometries(run, sample, inter), (latent, from_file))):
         mask = torch.zeros(1, H, W).to(inter) if number % 3 else None

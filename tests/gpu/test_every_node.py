@@ -1,4 +1,4 @@
-"""Every node in the host as users with a GPU start it. The host decides once what it runs on: a process for each.
+"""Every node in ComfyUI as users with a GPU start it. ComfyUI decides once what it runs on: a process for each.
 
 ``MIRAGE_STARTS`` names the starts: "all", or some of ``pretend_host.STARTS`` with commas between them.
 """

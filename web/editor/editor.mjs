@@ -88,7 +88,7 @@ export class Editor {
     this.#refresh();
   }
 
-  /** Show what the node wrote: the host's name for a file. */
+  /** Show what the node wrote: ComfyUI's name for a file. */
   async show(file) {
     if (this.file === file.filename && this.scene && !this.failure) return; // told again after undo
     this.file = file.filename;

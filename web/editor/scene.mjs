@@ -16,7 +16,7 @@ export function sceneFromBytes(bytes) {
   return scene;
 }
 
-/** Fetch a scene by the host's name for its file; url turns a path of the server into an address. */
+/** Fetch a scene by ComfyUI's name for its file; url turns a path of the server into an address. */
 export function fetchScene(file, url) {
   const name = file.filename;
   if (!kept.has(name)) {

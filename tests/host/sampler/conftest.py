@@ -5,7 +5,7 @@ from remembered import CHANNELS, MODELS, SAMPLER, WALK, WALK_SAMPLER, Pack, firs
 
 @pytest.fixture(autouse=True)
 def inference():
-    with torch.inference_mode():  # as the host runs nodes
+    with torch.inference_mode():  # as ComfyUI runs nodes
         yield
 
 
@@ -56,7 +56,7 @@ def sampled(pack, models, extras):
 
 @pytest.fixture
 def plain(pack):
-    """Latents of the host's KSampler."""
+    """Latents of ComfyUI's KSampler."""
 
     def run(model, latent, positive=None, negative=None, **others):
         given = {**SAMPLER, **others}

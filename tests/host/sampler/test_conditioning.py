@@ -1,4 +1,4 @@
-"""What each conditioning mode puts in front of the network, in the host's own process."""
+"""What each conditioning mode puts in front of the network, in ComfyUI's own process."""
 
 import pytest
 import torch
@@ -112,7 +112,7 @@ def test_concat_reads_the_splat_on_grey_with_the_mask_of_the_known(scene, models
     expected = torch.where(cells(here.known), normal(model, here.splat), grey)
     for call in seen.calls:
         _, known, picture = call["x"].split((16, 4, 16), dim=1)
-        assert torch.equal(known, cells(here.known).float().expand_as(known))  # the host turns the mask round
+        assert torch.equal(known, cells(here.known).float().expand_as(known))  # ComfyUI turns the mask round
         torch.testing.assert_close(picture, expected.expand_as(picture))
 
 

@@ -1,4 +1,4 @@
-"""What the host's own nodes have put into the texts stays: start pictures of concat, reference pictures of VACE."""
+"""What ComfyUI's own nodes have put into the texts stays: start pictures of concat, reference pictures of VACE."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def picture(seed: int, count: int = 1):
 
 @pytest.fixture
 def from_node(pack, extras):
-    """Both texts, as a node of the host returns them."""
+    """Both texts, as a node of ComfyUI returns them."""
 
     def run(node, length=FRAMES, **inputs):
         common = dict(positive=text(1), negative=text(2), width=W, height=H, length=length, batch_size=1)

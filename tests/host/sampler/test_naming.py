@@ -1,4 +1,4 @@
-"""Names of content: the same after a restart and in whatever state the host has a model, others for other content."""
+"""Names of content: the same after a restart and in whatever state ComfyUI has a model, others for other content."""
 
 import json
 import os
@@ -164,7 +164,7 @@ def test_of_a_large_weight_a_part_is_read_that_no_other_training_leaves_as_it_is
 
 @pytest.fixture
 def moge(monkeypatch):
-    """A depth model of the host's class, with one small layer."""
+    """A depth model of ComfyUI's class, with one small layer."""
     import comfy.ldm.moge.model
     import comfy.model_patcher
 

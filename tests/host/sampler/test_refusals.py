@@ -117,7 +117,7 @@ def test_start_frames_that_do_not_fit(name, start, message, scene, refused):
 
 
 @pytest.mark.parametrize("shape", [(9, 96, 160), (1, 1, 3, 6, 10), (1, 1, 9, 6, 10), (1, 1, 1, 12, 20)])
-def test_a_noise_mask_that_the_host_would_squeeze_in_time(shape, scene, refused):
+def test_a_noise_mask_that_comfyui_would_squeeze_in_time(shape, scene, refused):
     start = {"samples": torch.zeros(1, 48, 1, 6, 10), "noise_mask": torch.zeros(shape)}
     message = r"start: its noise mask must be \(1, 1, 1, 6, 10\), per latent frame and token; got"
     refused("wan22_ti2v", scene("per-token").inputs(start=start), message)

@@ -138,7 +138,7 @@ def test_another_vae_makes_another_walk(pack, long, walked, sampled_chunks):
 
 
 def patcher_of(value):
-    """A model of the host with one weight."""
+    """A model of ComfyUI with one weight."""
     import comfy.model_patcher
 
     network = torch.nn.Linear(1, 1, bias=False)
@@ -147,7 +147,7 @@ def patcher_of(value):
 
 
 class Depth:
-    """In the place of the host's Depth Anything node: depth by the model's one weight."""
+    """In the place of ComfyUI's Depth Anything node: depth by the model's one weight."""
 
     @classmethod
     def execute(cls, model, images, **others):
@@ -156,7 +156,7 @@ class Depth:
 
 
 class Detect:
-    """In the place of the host's SAM3 node: as many columns of tokens as the model's one weight says."""
+    """In the place of ComfyUI's SAM3 node: as many columns of tokens as the model's one weight says."""
 
     @classmethod
     def execute(cls, model, image, conditioning, threshold):

@@ -1,4 +1,4 @@
-"""Scene Walk in the host's own process, with small checkpoints."""
+"""Scene Walk in ComfyUI's own process, with small checkpoints."""
 
 import json
 from pathlib import Path
@@ -111,7 +111,7 @@ def test_depth_of_a_geometry_model_is_brought_to_the_memorys_scale(long, walked)
 
 
 class Detect:
-    """In the place of the host's SAM3 node: a thing in the lower left corner."""
+    """In the place of ComfyUI's SAM3 node: a thing in the lower left corner."""
 
     @classmethod
     def execute(cls, model, image, conditioning, threshold):

@@ -63,7 +63,7 @@ def test_the_start_goes_into_vace_and_concat_as_known(scene, models, sampled, mo
 
 
 def test_a_half_kept_start_frame_gets_two_timesteps_not_their_mean(scene, models, sampled, monkeypatch):
-    """Also in modes that leave timesteps to the host, which would label the whole frame t / 2."""
+    """Also in modes that leave timesteps to ComfyUI, which would label the whole frame t / 2."""
     here, model = scene("branch"), models["wan22_ti2v"]
     start = frames(here)
     start["noise_mask"] = torch.ones(1, 1, 1, 6, 10)
@@ -102,7 +102,7 @@ def test_without_start_a_low_denoise_begins_with_what_the_memory_shows(name, sce
 
 @pytest.mark.parametrize("sampler_name, scheduler", [("uni_pc", "normal"), ("dpmpp_2m", "karras"), ("lcm", "beta")])
 @pytest.mark.parametrize("name", MODELS)
-def test_any_sampler_and_scheduler_of_the_host(name, sampler_name, scheduler, scene, sampled):
+def test_any_sampler_and_scheduler_of_comfyui(name, sampler_name, scheduler, scene, sampled):
     here = scene(name)
     made = sampled(name, here, sampler_name=sampler_name, scheduler=scheduler, start=frames(here))
     assert torch.isfinite(made).all()
@@ -161,7 +161,7 @@ def test_blend_works_on_a_picture_model(pack):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_cond_and_uncond_one_after_the_other_give_the_same(name, scene, models, sampled, monkeypatch):
-    """As the host runs them when memory is short."""
+    """As ComfyUI runs them when memory is short."""
     here, model = scene(name), models[MODELS[name]]
     together = sampled(name, here, start=frames(here))
     monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 0)

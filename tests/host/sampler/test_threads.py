@@ -32,7 +32,7 @@ def test_a_small_model_is_sampled_with_one_thread(four_threads, used, scene, sam
     assert set(used) == {1} and torch.get_num_threads() == 4
 
 
-def test_so_it_is_by_a_sampler_of_the_host(four_threads, used, scene, pack, models, extras, plain):
+def test_so_it_is_by_a_sampler_of_comfyui(four_threads, used, scene, pack, models, extras, plain):
     here = scene("blend")
     inputs = here.inputs(**settings("blend"))
     model, *_, latent, _, _ = pack.node("Mirage_ApplyMemory").execute(model=models[MODELS["blend"]], **inputs).result

@@ -1,4 +1,4 @@
-"""Every node reads memories on the device that the host computes on, and goes on where the memory is."""
+"""Every node reads memories on the device that ComfyUI computes on, and goes on where the memory is."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ import torch
 
 @pytest.fixture
 def readings(pack, monkeypatch):
-    """Within it every reading asks for the host's device; how many there were."""
+    """Within it every reading asks for ComfyUI's device; how many there were."""
     reading, readout = pack.module("nodes.host.memory_device"), pack.module("mirage_core.readout")
     splat, chosen = reading.splat, readout.backend_named
 
@@ -68,7 +68,7 @@ def test_latent_memory_cache_writes_what_is_not_there_yet(readings, pack, scene)
 
 
 def test_what_is_read_for_work_on_the_memory_comes_back_to_it(pack, scene, monkeypatch):
-    """With --gpu-only the host keeps what nodes hand over elsewhere than the walk keeps its state."""
+    """With --gpu-only ComfyUI keeps what nodes hand over elsewhere than the walk keeps its state."""
     import comfy.model_management
 
     here = scene("blend")

@@ -5,7 +5,7 @@ from remembered import Pack
 
 @pytest.fixture(autouse=True)
 def gradients(comfy):
-    """The session runs as the host runs nodes; training does not."""
+    """The session runs as ComfyUI runs nodes; training does not."""
     with torch.inference_mode(False):
         yield
 

@@ -1,4 +1,4 @@
-"""The recipe at full size, on tiny shapes: a real gradient step at each stage, and its files in the host."""
+"""The recipe at full size, on tiny shapes: a real gradient step at each stage, and its files in ComfyUI."""
 
 import shutil
 from dataclasses import replace
@@ -37,7 +37,7 @@ def clips(training, tmp_path_factory) -> Path:
 
 
 def _mirage(cameras):
-    from mirage_core import Cameras  # the tests' own copy of the package, not the one that the host has loaded
+    from mirage_core import Cameras  # the tests' own copy of the package, not the one that ComfyUI has loaded
 
     return Cameras(cameras.cam2world, cameras.K)
 
@@ -177,8 +177,8 @@ def _sample(training):
     return training("samples").Sample(torch.randn(shape), torch.randn(shape), known, torch.zeros(1, 3, 3, 4, 6))
 
 
-def test_stage_two_gives_a_lora_that_the_host_adds_exactly(training, pack, recipe, branch, lora):
-    """The network with the trained additions by hooks, and the host's model with the exported file: one flow."""
+def test_stage_two_gives_a_lora_that_comfyui_adds_exactly(training, pack, recipe, branch, lora):
+    """The network with the trained additions by hooks, and ComfyUI's model with the exported file: one flow."""
     network_module, sample = training("network"), _sample(training)
     hooked = network_module.Network.load(recipe.model, branch)
     layers = training("recipe").LoraLayers(hooked.modules[0], recipe.rank)

@@ -1,4 +1,4 @@
-"""Training and measuring, seconds long, and its files in the host's own nodes."""
+"""Training and measuring, seconds long, and its files in ComfyUI's own nodes."""
 
 import json
 import shutil
@@ -183,7 +183,7 @@ def test_a_branch_refuses_latents_that_it_was_not_trained_on(pack, training, tra
         pack.node("Mirage_MemorySampler").execute(model=network.model, **inputs)
 
 
-def test_the_averaged_weights_run_in_the_hosts_sampler(pack, trained):
+def test_the_averaged_weights_run_in_comfyuis_sampler(pack, trained):
     """*Load Diffusion Model*, *Load Mirage Branch* and *Memory-Conditioned Sampler* take the files as they are."""
     import folder_paths
 
