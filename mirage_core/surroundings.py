@@ -46,7 +46,7 @@ def remembered_around(
     Raises:
         MirageError: the memory is empty.
     """
-    memory.require_points("remembered_around")
+    memory.require_points()
     every = -(-memory.num_points // most)
     points = memory.as_one_block()[slice(None, None, every)]
     # each point that is left stands for `every` of them, and covers their area

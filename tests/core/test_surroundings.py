@@ -43,7 +43,7 @@ def test_a_large_memory_is_thinned_and_its_points_cover_as_much(most, every, lef
 
 
 def test_an_empty_memory_is_refused():
-    with pytest.raises(MirageError, match="remembered_around: memory must hold points"):
+    with pytest.raises(MirageError, match="memory: must hold points"):
         remembered_around(geometry(torch.ones(12, 20)), LatentMemory(SPEC), same)
 
 
