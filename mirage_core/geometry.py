@@ -10,6 +10,7 @@ from .cameras import Cameras
 from .conventions import MIN_DEPTH
 from .devices import check_one_device, working_device
 from .errors import MirageError, check_choice, check_shape, check_size, describe
+from .timing import Timing
 from .values import derived
 
 POOLINGS = ("median", "bilinear", "min")
@@ -83,9 +84,9 @@ class Geometry:
         """Median of the valid depths of all frames, scene units."""
         return float(self.depth[self.valid].median())
 
-    def at_latent_frames(self, temporal: int) -> "Geometry":
-        """The video frames that carry a latent frame's camera at temporal stride ``temporal``: 0, s, 2s, ..."""
-        return self[slice(0, None, temporal)]
+    def at_latent_frames(self, timing: Timing) -> "Geometry":
+        """The video frames that latent frames stand at."""
+        return self[list(timing.stands_at(len(self)))]
 
     def cropped(self, top: int, left: int, height: int, width: int) -> "Geometry":
         """A crop in pixels of this geometry's own picture; depth and cameras change together."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from .cameras import Cameras
 from .errors import MirageError
 from .memory import LatentSpec
+from .timing import Timing
 
 ASPECT_TOLERANCE = 1 / 16  # width and height are rounded to whole tokens
 
@@ -17,13 +18,13 @@ class LatentPath:
     Attributes:
         video: one camera per video frame, F of them, with square pixels in the shape of the video.
         grid: ``(h, w)`` tokens of a latent frame.
-        stride: video frames per latent frame.
+        timing: which video frames its latent frames stand for.
         mismatch: that the video has not the shape of what the cameras saw, in a sentence; empty if it has.
     """
 
     video: Cameras
     grid: tuple[int, int]
-    stride: int
+    timing: Timing
     mismatch: str = ""
 
     @classmethod
@@ -50,7 +51,7 @@ class LatentPath:
         return cls(
             video=cameras.fitted((height, width)),
             grid=(height // spatial, width // spatial),
-            stride=spec.temporal,
+            timing=spec.timing,
             mismatch=_mismatch(cameras, width, height),
         )
 
@@ -60,7 +61,7 @@ class LatentPath:
         Raises:
             MirageError: it ends within a latent frame, or the cameras saw another shape than the video's.
         """
-        check_frame_count("cameras", len(self.video), self.stride)
+        self.timing.check("cameras", len(self.video))
         if self.mismatch:
             raise MirageError(
                 f"{self.mismatch} Cut the picture to the video's shape before its depth is estimated, or change width "
@@ -75,12 +76,12 @@ class LatentPath:
     @property
     def frames(self) -> tuple[int, ...]:
         """The video frame that each of the T latent frames stands at."""
-        return tuple(range(0, len(self.video), self.stride))
+        return self.timing.stands_at(len(self.video))
 
     @property
     def unused(self) -> int:
         """Video frames at the end that no latent frame holds."""
-        return (len(self.video) - 1) % self.stride
+        return len(self.video) - 1 - self.frames[-1]
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -90,27 +91,11 @@ class LatentPath:
     @cached_property
     def views(self) -> Cameras:
         """The cameras of the T latent frames."""
-        return self.video[:: self.stride]
+        return self.video[list(self.frames)]
 
     def part(self, start: int, stop: int) -> "LatentPath":
         """The video frames ``start`` to ``stop`` - 1 as a path of their own, which begins with a latent frame."""
         return replace(self, video=self.video[start:stop])
-
-
-def check_frame_count(name: str, count: int, stride: int, least: int = 1) -> None:
-    """Raise MirageError unless so many video frames are a whole number of latent frames.
-
-    Args:
-        name: of the input.
-        stride: video frames per latent frame, of which the first latent frame holds one alone.
-        least: video frames at the least.
-    """
-    if not isinstance(count, int) or count < least or (count - 1) % stride:
-        below = max((count - 1) // stride * stride + 1, least) if isinstance(count, int) else least
-        raise MirageError(
-            f"{name}: must be 1 + {stride} n video frames, as the video VAE makes {stride} of every latent frame but "
-            f"the first, and at least {least} ({below}, {below + stride}, ...); got {count!r}."
-        )
 
 
 def _near(value: int, of: int) -> str:

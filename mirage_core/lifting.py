@@ -115,7 +115,7 @@ def _check_arguments(latents: Tensor, geometry: Geometry, exclude: Tensor | None
         if len(geometry) > T > 1:
             hint = (
                 " Give the depth of all frames that were encoded, and of no others (in Python "
-                "geometry.at_latent_frames(stride))."
+                "geometry.at_latent_frames(spec.timing))."
             )
         raise MirageError(f"geometry: must have one frame per latent frame, {T}; got {len(geometry)}.{hint}")
     if exclude is not None:

@@ -13,6 +13,7 @@ from .errors import MirageError, check_choice, check_number, describe
 from .insertion import fill, refresh
 from .keyframes import Keyframes
 from .points import STORES, PointBlock
+from .timing import Timing
 
 POLICIES = ("fill", "append", "refresh")
 
@@ -21,28 +22,35 @@ POLICIES = ("fill", "append", "refresh")
 class LatentSpec:
     """Which latents a memory holds: channels, pixels per token, video frames per latent frame, and the format's name.
 
-    An empty name means "not known" and agrees with every name.
+    An empty name means "not known" and agrees with every name. ``clip``: latent frames after which the format begins
+    anew with a single video frame, 0 = never; see timing.py.
     """
 
     channels: int
     spatial: int
     temporal: int = 1
     name: str = ""
+    clip: int = 0
 
     def __post_init__(self):
-        for name in ("channels", "spatial", "temporal"):
+        for name, least in (("channels", 1), ("spatial", 1), ("temporal", 1), ("clip", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise MirageError(f"{name}: must be a whole number of at least 1; got {value!r}.")
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise MirageError(f"{name}: must be a whole number of at least {least}; got {value!r}.")
         if not isinstance(self.name, str):
             raise MirageError(f"name: must be text that names the latents; got {describe(self.name)}.")
 
     def agrees(self, other: "LatentSpec") -> bool:
-        same = (self.channels, self.spatial, self.temporal) == (other.channels, other.spatial, other.temporal)
+        same = replace(self, name="") == replace(other, name="")
         return same and (not self.name or not other.name or self.name == other.name)
 
     def __str__(self) -> str:
         return f"{self.name or 'unnamed'}, {self.channels} channels, {self.spatial} px, {self.temporal} frames"
+
+    @property
+    def timing(self) -> Timing:
+        """Which video frames its latent frames stand for."""
+        return Timing(self.temporal, self.clip)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

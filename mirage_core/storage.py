@@ -1,6 +1,7 @@
 """Files: a memory in one .safetensors file, its points as a .ply cloud."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,7 @@ def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors["keyframe.cam2world"] = cameras.cam2world.cpu().contiguous()
         tensors["keyframe.K"] = cameras.K.cpu().contiguous()
         tensors["keyframe.frame"] = torch.tensor(memory.keyframes.frames)
-    spec = memory.spec
-    fields = {"channels": spec.channels, "spatial": spec.spatial, "temporal": spec.temporal, "name": spec.name}
-    return tensors, {"spec": json.dumps(fields), "blocks": str(len(memory.blocks)), "store": memory.store}
+    return tensors, {"spec": json.dumps(asdict(memory.spec)), "blocks": str(len(memory.blocks)), "store": memory.store}
 
 
 def write_file(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:

@@ -88,6 +88,8 @@ def write_views(
 ) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor]:
     """Write some views to the memory, one after the other, so that each is aligned to those before it.
 
+    Of a format in clips, views of a single video frame come first: what moves is sharpest in them.
+
     Args:
         latents: ``(T, C, h, w)``.
         first: latent frame number of the first view.
@@ -97,17 +99,17 @@ def write_views(
         The memory, what became of each view, and the tokens that were left out for a reason: bool ``(T, h, w)``, all
         of a view that was refused. Every other token is written, or explained by what was there before.
     """
-    reports, left_out = [], []
-    for t in range(len(latents)):
+    timing, reports, left_out = memory.spec.timing, {}, {}
+    for t in sorted(range(len(latents)), key=lambda t: not timing.spans_one(first + t)):
         one = estimated.views(t, t + 1)
         seen = read(memory, cameras[[t]], tuple(latents.shape[-2:])).depth  # (1, h, w)
         fitted, report, excluded = _fitted(one, cameras[[t]], seen[0], first + t, settings)
         if fitted is not None:
             block = lift(latents[t : t + 1], fitted, exclude=excluded[None], frames=torch.tensor([first + t]))
             memory = memory.insert(block, settings.policy, cameras=cameras[[t]], shown=seen)
-        reports.append(report)
-        left_out.append(excluded)
-    return memory, tuple(reports), torch.stack(left_out)
+        reports[t], left_out[t] = report, excluded
+    views = range(len(latents))
+    return memory, tuple(reports[t] for t in views), torch.stack([left_out[t] for t in views])
 
 
 def aligned_to_memory(

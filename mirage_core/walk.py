@@ -55,7 +55,7 @@ class ChunkRequest:
         chunk: which part of the path.
         path: of this part, T latent frames.
         readout: what the memory shows them.
-        first: ``(1, C, h, w)`` the latent frame that the chunk begins with.
+        first: ``(O, C, h, w)`` latent frames that it begins with: the start, or the last of the chunk before.
         preceding: ``(P, C, h, w)`` latent frames before ``first``, and what the memory showed when they were made.
         references: ``(R, C, h, w)`` past latent frames that saw the same.
     """
@@ -69,7 +69,7 @@ class ChunkRequest:
     references: Tensor
 
 
-Denoise = Callable[[ChunkRequest], Tensor]  # -> (T, C, h, w), the first frame as given
+Denoise = Callable[[ChunkRequest], Tensor]  # -> (T, C, h, w), the first O frames as given
 EstimateDepth = Callable[[Tensor, Cameras, Readout], Estimate]  # latents (T, C, h, w) of a chunk -> of its T frames
 
 
@@ -112,6 +112,11 @@ class WalkState:
         """Chunks."""
         return len(self.reports)
 
+    @property
+    def held(self) -> int:
+        """Latent frames that the next chunk has in common with what there is."""
+        return self.memory.spec.timing.overlap if self.finished else len(self.latents)
+
 
 def walk(
     state: WalkState,
@@ -133,7 +138,7 @@ def walk(
         MirageError: the path ends within a latent frame, the start is not on its grid, or a callable returns latents
             or depth of another shape.
     """
-    plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
+    plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
     state.memory.require_points()
     wanted = (None, state.memory.spec.channels, *path.grid)
     check_shape("latents", state.latents, "(N, C, h, w)", wanted)
@@ -181,7 +186,8 @@ def next_state(
         seconds=watch.seconds,
     )
     if chunk.number:
-        latents, left_out = torch.cat([state.latents, latents[1:]]), torch.cat([state.left_out, left_out])
+        latents = torch.cat([state.latents, latents[state.held :]])
+        left_out = torch.cat([state.left_out, left_out])
     shown = readout.latents.to(latents.device)
     return WalkState(latents, memory, state.seen + seen, left_out, shown, (*state.reports, report))
 
@@ -197,14 +203,14 @@ def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> t
 def _request(
     state: WalkState, chunk: Chunk, path: LatentPath, readout: Readout, references: list[int], preceding: int
 ) -> ChunkRequest:
-    last = len(state.latents) - 1
-    shown = state.latents[:0] if state.shown is None else state.shown[:-1]
+    last = len(state.latents) - state.held
+    shown = state.latents[:0] if state.shown is None else state.shown[: -state.held]
     before = min(preceding, len(shown))
     return ChunkRequest(
         chunk=chunk,
         path=path,
         readout=readout,
-        first=state.latents[-1:],
+        first=state.latents[last:],
         preceding=state.latents[last - before : last],
         preceding_shown=shown[len(shown) - before :],
         references=state.latents[references],
@@ -215,7 +221,7 @@ def _written(
     state: WalkState, latents: Tensor, estimated: Estimate, views: Cameras, settings: WalkSettings, read: Read
 ) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor, tuple[Tensor, ...]]:
     """The memory with a chunk in it, what became of its views, tokens left out, and what the written ones see of it."""
-    held = 1 if state.finished else 0  # the first latent frame is that of the chunk before, written already
+    held = state.held if state.finished else 0  # latent frames of the chunk before are written already
     begin = len(state.latents) if state.finished else 0
     latents, views = latents[held:], views[held:]
     memory, reports, left_out = write_views(

@@ -24,7 +24,7 @@ def walk_summary(state: WalkState) -> dict:
 
 def expectation(state: WalkState, path: LatentPath, settings: WalkSettings, *, read: Read = splat) -> str:
     """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most, and warnings."""
-    plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
+    plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
     covered = coverage(state.memory, path, read=read)
     share = sum(covered.known) / len(covered.known)
     tokens = int((1.0 - share) * math.prod(path.size))

@@ -96,7 +96,7 @@ class SceneWalk(io.ComfyNode):
         inputs = _inputs(**given)
         request, path = inputs.request, inputs.request.path
         begin = _begin(request)
-        plan = plan_chunks(len(path.video), path.stride, settings.chunk_frames)
+        plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
         notes = [*inputs.notes(plan), *_keeping(keep_from, keep_chunks)]
         saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
         state = begun = saved.begun(begin, keep_from, keep_chunks)

@@ -3,7 +3,7 @@
 from einops import rearrange
 from torch import Tensor
 
-from ...mirage_core import Geometry, MirageError, Readout
+from ...mirage_core import Geometry, LatentSpec, MirageError, Readout
 from ...mirage_core.geometry import token_crop
 
 MADE_UP = (64, 64)  # the size of ComfyUI's empty mask, for pictures without an alpha channel
@@ -27,15 +27,15 @@ def latent_frames(samples: Tensor, channels: int) -> Tensor:
     return rearrange(samples, "1 c t h w -> t c h w")
 
 
-def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spatial: int, temporal: int) -> Geometry:
+def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spec: LatentSpec) -> Geometry:
     """The part of a geometry that latents cover: its centre in whole tokens, the frames that carry their cameras."""
-    geometry = geometry.cropped_to_tokens(size, spatial)
-    if len(geometry) == (frames - 1) * temporal + 1:
-        return geometry.at_latent_frames(temporal)
+    geometry = geometry.cropped_to_tokens(size, spec.spatial)
+    if len(geometry) == spec.timing.frames_of(frames):
+        return geometry.at_latent_frames(spec.timing)
     return geometry  # lift checks that the numbers agree
 
 
-def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, temporal: int) -> Tensor | None:
+def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spec: LatentSpec) -> Tensor | None:
     """A MASK of ComfyUI's ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
 
     One mask serves all frames. None: it is the one that ComfyUI makes up.
@@ -49,10 +49,10 @@ def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spatial: int, tem
         raise MirageError(
             f"exclude: must have the size of the depth, {W} x {H}; got {mask.shape[2]} x {mask.shape[1]}."
         )
-    rows, columns = token_crop((H, W), spatial)
+    rows, columns = token_crop((H, W), spec.spatial)
     mask = mask[:, rows, columns] > 0.5
-    if len(mask) == (frames - 1) * temporal + 1:
-        mask = mask[::temporal]
+    if len(mask) == spec.timing.frames_of(frames):
+        mask = mask[list(spec.timing.stands_at(len(mask)))]
     if len(mask) not in (1, frames):
         raise MirageError(f"exclude: must hold 1 mask, or one per latent frame ({frames}); got {len(mask)}.")
     return mask.expand(frames, -1, -1)

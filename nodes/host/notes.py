@@ -26,10 +26,10 @@ def of_path(path: LatentPath) -> list[str]:
     """What is not read of a path, or not as it was meant."""
     notes, count, left = [], len(path.video), path.unused
     if left:
-        near = count - left
+        near, after = count - left, path.timing.frame_of(len(path))
         notes.append(
-            f"cameras: there are {count}, but video latents hold 1 + {path.stride} n frames: the last {left} "
-            f"{'is' if left == 1 else 'are'} left out. Set the frames of the path to {near} or {near + path.stride}."
+            f"cameras: there are {count}, but video latents hold {path.timing} frames: the last {left} "
+            f"{'is' if left == 1 else 'are'} left out. Set the frames of the path to {near} or {after}."
         )
     if path.mismatch:
         notes.append(f"{path.mismatch} Here it is read with the cameras' height; samplers refuse it.")

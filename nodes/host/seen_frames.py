@@ -25,7 +25,8 @@ def seen_frames(vae, readout: Readout, spec: LatentSpec) -> tuple[Tensor, Tensor
     if vae is not None and not spec_of(vae).agrees(spec):
         raise MirageError(f"vae: must make the latents that the memory holds, {spec}; it makes {spec_of(vae)}.")
     T = len(readout.known)
-    each = [0, *(1 + frame // spec.temporal for frame in range((T - 1) * spec.temporal))]  # latent frame of every frame
+    timing = spec.timing
+    each = [timing.latent_of(frame) for frame in range(timing.frames_of(T))]  # latent frame of every video frame
     if vae is None:
         frames = _enlarged(_rough(readout, spec), spec)[each]
     else:

@@ -7,7 +7,7 @@ from einops import rearrange, repeat
 from torch import Tensor, cat
 
 from ...mirage_core import Cameras
-from ...mirage_core.latent_path import check_frame_count
+from ...mirage_core.timing import Timing
 
 STRIDE = 4  # video frames that share a latent frame; the first one stands for four
 
@@ -25,7 +25,7 @@ def wan_camera_embedding(cameras: Cameras, size: tuple[int, int], scale: float) 
     Raises:
         MirageError: the number of cameras fits no video.
     """
-    check_frame_count("cameras", len(cameras), STRIDE)
+    Timing(STRIDE).check("cameras", len(cameras))
     (H, W), path = size, cameras.to("cpu").transformed(scale=scale)
     K = path.K.double().numpy()
     rows = np.zeros((len(path), 7 + 16))  # as CameraCtrl's files: number, fx, fy, cx, cy, 0, 0, cam2world

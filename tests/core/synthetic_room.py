@@ -74,7 +74,7 @@ class Denoiser:
             fresh = paint(hit(request.path.views, SIZE)[1], shift=2.0 * request.chunk.number)
         known = request.readout.known[:, None] & self.remembers
         made = torch.where(known, request.readout.latents, fresh)
-        return torch.cat([request.first, made[1:]])
+        return torch.cat([request.first, made[len(request.first) :]])
 
 
 def on_grid(cameras):

@@ -6,6 +6,7 @@ import torch
 from mirage_core import Cameras, Geometry, lift
 from mirage_core.conventions import MIN_DEPTH
 from mirage_core.geometry import token_crop
+from mirage_core.timing import Timing
 
 K = torch.tensor([[[0.8, 0.0, 0.4], [0.0, 1.3, 0.55], [0.0, 0.0, 1.0]]])
 
@@ -64,7 +65,7 @@ def test_an_edge_is_a_token_with_two_depths_and_not_a_few_stray_pixels():
 
 def test_latent_frames_take_the_first_and_then_every_fourth_pixel_frame():
     depth = torch.arange(1.0, 10.0).view(9, 1, 1).expand(9, 4, 4)
-    assert geometry(depth).at_latent_frames(4).depth[:, 0, 0].tolist() == [1.0, 5.0, 9.0]
+    assert geometry(depth).at_latent_frames(Timing(4)).depth[:, 0, 0].tolist() == [1.0, 5.0, 9.0]
 
 
 def test_a_crop_changes_depth_and_camera_together():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mirage_core import Cameras, LatentMemory, LatentSpec, MirageError, PointBlock, splat
 from mirage_core.chunks import plan_chunks
 from mirage_core.retrieval import joined, overlaps, pick_references, seen_voxels, voxels_in_view
+from mirage_core.timing import Timing
 
 K = torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
 voxel_sets = st.sets(st.integers(0, 40), max_size=20)
@@ -90,7 +91,7 @@ def test_points_too_far_for_a_voxel_number_are_refused():
 @given(count=st.integers(0, 60), chunk=st.integers(1, 12), stride=st.sampled_from([1, 4, 6, 8]))
 def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride):
     frames = 1 + stride * count
-    chunks = plan_chunks(frames, stride, 1 + stride * chunk)
+    chunks = plan_chunks(frames, Timing(stride), 1 + stride * chunk)
     assert [frame for one in chunks for frame in range(one.start, one.stop)] == list(range(frames))
     assert all(before.stop - 1 == after.begin for before, after in pairwise(chunks))
     assert chunks[-1].stop == frames and all(one.stop - one.begin <= 1 + stride * chunk for one in chunks)
@@ -100,21 +101,21 @@ def test_chunks_cover_the_path_once_and_hand_one_frame_over(count, chunk, stride
 @pytest.mark.parametrize("frames", [0, 2, 34, 35, 33.0])
 def test_a_path_with_part_of_a_latent_frame_is_refused(frames):
     with pytest.raises(MirageError, match=rf"frames: must be 1 \+ 4 n video frames, .*; got {frames}"):
-        plan_chunks(frames, stride=4)
+        plan_chunks(frames, Timing(4))
 
 
 @pytest.mark.parametrize("stride, frames", [(4, 97), (8, 97), (8, 81)])
 def test_chunks_of_33_frames_fit_wan_and_ltx(stride, frames):
-    chunks = plan_chunks(frames, stride)
+    chunks = plan_chunks(frames, Timing(stride))
     assert {one.frames for one in chunks[:-1]} == {33} and chunks[-1].stop == frames
 
 
 def test_chunks_that_do_not_fit_mochi_name_those_that_do():
     with pytest.raises(MirageError, match=r"chunk_frames: must be 1 \+ 6 n.*\(31, 37, \.\.\.\); got 33"):
-        plan_chunks(61, stride=6)
-    assert [one.frames for one in plan_chunks(73, stride=6, chunk_frames=31)] == [31, 31, 13]
+        plan_chunks(61, Timing(6))
+    assert [one.frames for one in plan_chunks(73, Timing(6), chunk_frames=31)] == [31, 31, 13]
 
 
 def test_a_chunk_that_would_add_nothing_is_refused():
     with pytest.raises(MirageError, match=r"chunk_frames: must be 1 \+ 4 n.*at least 5 .*; got 1"):
-        plan_chunks(33, stride=4, chunk_frames=1)
+        plan_chunks(33, Timing(4), chunk_frames=1)

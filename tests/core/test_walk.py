@@ -23,7 +23,7 @@ from synthetic_room import (
     turning,
 )
 
-from mirage_core import LatentPath, MirageError, splat
+from mirage_core import LatentMemory, LatentPath, MirageError, splat
 from mirage_core.update import Estimate, UpdateSettings
 from mirage_core.walk import walk
 
@@ -251,3 +251,34 @@ def test_a_path_of_no_whole_latent_frames_is_refused_before_anything_is_made():
     cameras = turning([0.0] * 18)
     with pytest.raises(MirageError, match=r"frames: must be 1 \+ 4 n video frames"):
         last(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
+
+
+def in_clips(cameras):
+    """The start of a walk, and its path, in a format of clips of 17 video frames that span 1, 4, 4, 4 and 4."""
+    state = begin(cameras)
+    memory = LatentMemory(replace(SPEC, clip=5), state.memory.blocks, state.memory.keyframes)
+    return replace(state, memory=memory), LatentPath.of(cameras, memory.spec, W, H)
+
+
+def test_chunks_of_a_format_in_clips_begin_with_a_clip_and_share_two_latent_frames():
+    cameras, denoiser = ramp(0, 60, 90, 120)[:39], Denoiser()
+    start, path = in_clips(cameras)
+    states = list(walk(start, path, replace(SETTINGS, chunk_frames=22), denoiser, exact_depth))
+    assert [len(state.latents) for state in states] == [7, 12]
+    first, second = denoiser.requests
+    assert torch.equal(second.first, states[0].latents[5:7]) and len(first.first) == 1
+    assert torch.equal(second.path.views.cam2world[:2], first.path.views.cam2world[5:7])
+    assert torch.equal(second.preceding, states[0].latents[3:5])
+    assert torch.equal(second.preceding_shown, first.readout.latents[3:5])
+    shown = splat(states[-1].memory, path.views, SIZE)
+    assert (shown.latents - truth(path.views)).abs().mean(dim=1)[shown.known].mean() < 0.05
+
+
+def test_latents_of_a_single_video_frame_are_written_before_those_of_four():
+    cameras = ramp(0, 60, 120)[:22]
+    start, path = in_clips(cameras)
+    state = last(walk(start, path, replace(SETTINGS, chunk_frames=22), Denoiser(), exact_depth))
+    written = torch.cat([block.frame for block in state.memory.blocks[len(start.memory.blocks) :]])
+    order = list(dict.fromkeys(written.tolist()))
+    assert order == [frame for frame in (0, 5, 1, 2, 3, 4, 6) if frame in order] and 5 in order
+    assert [view.frame for view in state.reports[0].views] == list(range(7))

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from mirage_core import Cameras, Geometry, LatentMemory, LatentPath, LatentSpec, lift, splat
 from mirage_core.chunks import Chunk, plan_chunks
 from mirage_core.retrieval import joined, overlaps, pick_references, voxels_in_view
+from mirage_core.timing import Timing
 
 HERE = Path(__file__).parent
 ABOUT = json.loads((HERE / "geometry.json").read_text())
@@ -75,7 +76,7 @@ def test_the_default_conventions_are_not_those_of_the_published_code(golden, cam
 
 @pytest.mark.parametrize("frames", ABOUT["iteration_plans"], ids=lambda frames: f"{frames} frames")
 def test_a_path_is_cut_into_the_chunks_of_the_published_code(frames):
-    chunks = plan_chunks(int(frames), stride=4)
+    chunks = plan_chunks(int(frames), Timing(4))
     assert [[chunk.start, chunk.stop, chunk.frames] for chunk in chunks] == ABOUT["iteration_plans"][frames]
 
 

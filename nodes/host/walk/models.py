@@ -93,14 +93,14 @@ class WalkModels:
     progress: WalkProgress
 
     def denoise(self, chunk_request: ChunkRequest) -> Tensor:
-        """Latents ``(T, C, h, w)`` of a chunk; its first frame is the one given, bit for bit."""
+        """Latents ``(T, C, h, w)`` of a chunk; its first frames are those given, bit for bit."""
         self.progress.stage("sampling")
         conditioned = condition(self.inputs.of_chunk(chunk_request))
         sampler = self.inputs.sampler
         settings = replace(sampler, seed=(sampler.seed + chunk_request.chunk.number) % (MAX_SEED + 1))
         made = sample(conditioned, settings, self.progress.on_step)
         latents = rearrange(made, "1 c t h w -> t c h w").to(chunk_request.first)
-        return torch.cat([chunk_request.first, latents[1:]])
+        return torch.cat([chunk_request.first, latents[len(chunk_request.first) :]])
 
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
         """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
@@ -109,7 +109,8 @@ class WalkModels:
         if not depth.looks and moving is None:
             return depth_of_memory(readout)
         request = self.inputs.request
-        frames = decoded(request.steering.vae, latents)[:: request.path.stride]
+        frames = decoded(request.steering.vae, latents)
+        frames = frames[[request.path.timing.frame_of(latent) for latent in range(len(latents))]]
         self.progress.stage("depth", self.progress.steps + 1, frames[-1])
         estimated = depth.estimate(frames, cameras) if depth.looks else depth_of_memory(readout)
         if moving is None:
