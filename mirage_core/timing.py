@@ -73,14 +73,18 @@ class Timing:
             longer: than the shortest video.
         """
         least = self.least + (self.step if longer else 0)
-        if not isinstance(frames, int) or frames < least or (frames - self.least) % self.step:
-            below = least
-            if isinstance(frames, int):
-                below = max((frames - self.least) // self.step * self.step + self.least, least)
+        whole = isinstance(frames, int)
+        if not whole or frames < least or (frames - self.least) % self.step:
+            below, above = self.lengths_near(frames if whole else least, least)
             raise MirageError(
                 f"{name}: must be {self} video frames, as the video VAE {self._why}, and at least {least} "
-                f"({below}, {below + self.step}, ...); got {frames!r}."
+                f"({below}, {above}, ...); got {frames!r}."
             )
+
+    def lengths_near(self, frames: int, least: int = 0) -> tuple[int, int]:
+        """The longest video of whole latent frames that is not longer than so many video frames, and the next one."""
+        below = max((frames - self.least) // self.step * self.step + self.least, self.least, least)
+        return below, below + self.step
 
     def __str__(self) -> str:
         return f"{self.least} + {self.step} n"

@@ -7,12 +7,14 @@ from comfy_api.latest import io
 from ..mirage_core import Cameras, LatentMemory, LatentPath
 from .host.steering.request import AUTO, SCORES, Request, Steering
 from .host.steering.sampling import MAX_SEED, SAMPLERS, SCHEDULERS
+from .host.steering.sound import separated
 from .types import BranchSocket, CamerasSocket, MemorySocket, video_size
 
 MODE_HELP = (
-    "auto: the one that fits the model. per-token: Wan2.2-TI2V-5B as it is; known tokens enter clean. "
-    "vace: Wan 2.1 VACE. concat: Wan image-to-video, Fun-InP. uni3c: Wan 2.1 with a Uni3C patch. "
-    "branch: Wan2.2-TI2V-5B with trained branch weights. blend: any model; its picture is pulled to the memory."
+    "auto: the one that fits the model. per-token: LTX and Wan2.2-TI2V-5B; known tokens enter clean. "
+    "vace: Wan VACE. concat: Wan image-to-video, Fun-InP, Fun-Camera. uni3c: Wan 2.1 with a Uni3C patch. "
+    "branch: Wan2.2-TI2V-5B with trained branch weights. blend: any model, MiniMax H3 too; it is pulled to what "
+    "the memory shows. guides: LTX, MiniMax H3; known tokens as guides beside the video."
 )
 
 
@@ -45,7 +47,7 @@ def _mode_input() -> io.Input:
         "known mask, as in the paper's text; or this mask and where each token was seen, as training/ of this pack "
         "does. Choose what the weights were trained with.",
     )
-    modes = {mode: _schedule() for mode in (AUTO, "per-token", "vace", "concat", "uni3c", "branch", "blend")}
+    modes = {mode: _schedule() for mode in (AUTO, "per-token", "vace", "concat", "uni3c", "branch", "blend", "guides")}
     modes["branch"].append(score)
     options = [io.DynamicCombo.Option(mode, inputs) for mode, inputs in modes.items()]
     return io.DynamicCombo.Input("mode", options=options, tooltip=MODE_HELP)
@@ -57,7 +59,9 @@ def memory_inputs() -> list[io.Input]:
         io.Conditioning.Input("positive", tooltip="What the walk shows."),
         io.Conditioning.Input("negative", tooltip="What it does not show."),
         MemorySocket.Input("memory"),
-        CamerasSocket.Input("cameras", tooltip="One camera per video frame: 1 + 4 n for Wan, 1 + 8 n for LTX."),
+        CamerasSocket.Input(
+            "cameras", tooltip="One camera per video frame: 1 + 4 n for Wan, 1 + 8 n for LTX, 5 + 17 n for MiniMax H3."
+        ),
         *video_size(),
     ]
 
@@ -146,7 +150,8 @@ def request_of(
     steers = {field.name for field in fields(Steering)}
     steering = Steering(**inputs.pop("mode"), **{name: inputs.pop(name) for name in steers & inputs.keys()})
     if start is not None:
-        inputs |= {"start": start["samples"], "start_mask": start.get("noise_mask")}
+        names = ("start", "start_mask", "sound", "sound_mask")
+        inputs |= dict(zip(names, separated(start), strict=True))
     if reference is not None:
         inputs["reference"] = reference["samples"]
     return Request(memory=memory, path=path, steering=steering, **inputs)

@@ -4,9 +4,12 @@ import comfy.latent_formats
 import torch
 from torch import Tensor
 
-from ...mirage_core import LatentSpec, MirageError
+from ...mirage_core import LatentSpec
 from ...mirage_core.codec import PATCHES, PatchCodec
 from ...mirage_core.learned_codec import LEARNED_CODEC
+from ...mirage_core.timing import Timing
+
+MINIMAX_H3 = "minimax_h3"
 
 # ComfyUI's video VAEs by (class of the model, latent channels). A name keeps latents of equal shape apart.
 VIDEO_VAES = {
@@ -23,6 +26,7 @@ VIDEO_VAES = {
     ("AutoencoderKLCogVideoX", 16): "cogvideox",
     ("CausalContinuousVideoTokenizer", 16): "cosmos1",
     ("VideoAutoencoderKLWrapper", 16): "seedvr2",
+    ("MiniMaxH3VideoVAE", 24): MINIMAX_H3,
 }
 CLASSES = {
     "wan21": "Wan21",
@@ -33,37 +37,39 @@ CLASSES = {
     "mochi": "Mochi",
     "cogvideox": "CogVideoX",
     "cosmos1": "Cosmos1CV8x8x8",
+    MINIMAX_H3: "MiniMaxH3Video",
 }
 LATENT_FORMATS = {  # those that this ComfyUI has
     name: getattr(comfy.latent_formats, form) for name, form in CLASSES.items() if hasattr(comfy.latent_formats, form)
 }
 # A learned patch codec makes latents in the scale of Wan 2.2, for models of that layout that were trained on them.
 MODEL_FORMATS = {**LATENT_FORMATS, LEARNED_CODEC: comfy.latent_formats.Wan22}
-UNEVEN_VAES = {"MiniMaxH3VideoVAE": "those of MiniMax H3 span 1, 4, 4, 4 and 4 frames in turn"}
+CLIPS = {MINIMAX_H3: 5}  # latent frames after which a format begins anew with a single video frame
 SPREAD = 0.2  # deviation of the mean colours, 0..1, of the rooms that learned codecs are trained on, about
 SAMPLE = 20_000  # tokens that principal components are taken from
 UNNAMED = {16: "wan21", 48: "wan22"}  # a memory that does not know its format is coloured by its channel count
 
 
 def spec_of(vae) -> LatentSpec:
-    """The latents that a VAE of ComfyUI's makes.
-
-    Raises:
-        MirageError: its latent frames do not all span the same number of video frames.
-    """
-    model = vae.first_stage_model
-    uneven = UNEVEN_VAES.get(type(model).__name__)
-    if uneven:
-        raise MirageError(
-            f"vae: all latent frames but the first must span the same number of video frames; {uneven}, which a memory "
-            "cannot hold yet. Choose another model and its VAE, such as Wan or LTX-Video."
-        )
+    """The latents that a VAE of ComfyUI's makes."""
     name, temporal = _name(vae), vae.temporal_compression_decode() or 1
     if name not in LATENT_FORMATS:
         return LatentSpec(vae.latent_channels, vae.spacial_compression_encode(), temporal, name)
-    latent_format = LATENT_FORMATS[name]  # ComfyUI gives its small VAE of LTX-2 the strides of another one
+    latent_format = LATENT_FORMATS[name]  # the VAE object has other strides for its small VAE of LTX-2, and for H3's
     strides = latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
-    return LatentSpec(vae.latent_channels, *strides, name)
+    return LatentSpec(vae.latent_channels, *strides, name, CLIPS.get(name, 0))
+
+
+def timing_of(latent_format: comfy.latent_formats.LatentFormat) -> Timing:
+    """Which video frames a model's latent frames stand for."""
+    clip = next((CLIPS[name] for name in CLIPS if isinstance(latent_format, LATENT_FORMATS.get(name, ()))), 0)
+    return Timing(latent_format.temporal_downscale_ratio, clip)
+
+
+def video_channels(latent_format: comfy.latent_formats.LatentFormat) -> int:
+    """Channels of a model's video latents; ComfyUI gives H3's format as many as its sound has."""
+    h3 = LATENT_FORMATS.get(MINIMAX_H3)
+    return h3.latent_channels if h3 and isinstance(latent_format, h3) else latent_format.latent_channels
 
 
 def of_format(name: str, latent_format: comfy.latent_formats.LatentFormat) -> bool:
@@ -72,7 +78,7 @@ def of_format(name: str, latent_format: comfy.latent_formats.LatentFormat) -> bo
     if named is None:
         return not name
     # formats of one VAE derive from each other (LTX-2, CogVideoX 1.5), but so does Wan 2.2's from Wan 2.1's
-    return isinstance(latent_format, named) and latent_format.latent_channels == named.latent_channels
+    return isinstance(latent_format, named) and video_channels(latent_format) == named.latent_channels
 
 
 def _name(vae) -> str:

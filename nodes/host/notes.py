@@ -26,7 +26,7 @@ def of_path(path: LatentPath) -> list[str]:
     """What is not read of a path, or not as it was meant."""
     notes, count, left = [], len(path.video), path.unused
     if left:
-        near, after = count - left, path.timing.frame_of(len(path))
+        near, after = path.timing.lengths_near(count)
         notes.append(
             f"cameras: there are {count}, but video latents hold {path.timing} frames: the last {left} "
             f"{'is' if left == 1 else 'are'} left out. Set the frames of the path to {near} or {after}."

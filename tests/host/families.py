@@ -48,6 +48,18 @@ def ltx():
     return _loaded(LTXVModel(in_channels=128, **sizes, **_meta()), sizes)
 
 
+def ltx_with_sound():
+    from comfy.ldm.lightricks.av_model import LTXAVModel
+
+    sizes = dict(
+        num_attention_heads=2, attention_head_dim=32, cross_attention_dim=64, caption_channels=SHORT, num_layers=2,
+        audio_num_attention_heads=2, audio_attention_head_dim=16, audio_cross_attention_dim=32,
+        connector_attention_head_dim=16, connector_num_attention_heads=2, connector_num_layers=1,
+        causal_temporal_positioning=True,
+    )  # fmt: skip
+    return _loaded(LTXAVModel(in_channels=128, audio_in_channels=128, **sizes, **_meta()), sizes)
+
+
 def minimax_h3():
     from comfy.ldm.minimax.model import MiniMaxH3Model
 
@@ -86,18 +98,19 @@ def mochi():
     return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
 
 
-def short_texts(mask: torch.dtype | None = None) -> dict:
+def short_texts(mask: torch.dtype | None = None, width: int = SHORT) -> dict:
     """Both conditionings for a model that is not Wan.
 
     Args:
         mask: of the attention mask that LTX (int64) and Mochi (bool) read.
+        width: of a token; that of an LTX model with sound holds two texts.
     """
     entries = {}
     for seed, name in enumerate(("positive", "negative")):
         values = {"pooled_output": torch.zeros(1, 768)}
         if mask is not None:
             values["attention_mask"] = torch.ones(1, 7, dtype=mask)
-        entries[name] = [[text(seed)[0][0][..., :SHORT].contiguous(), values]]
+        entries[name] = [[text(seed)[0][0][..., :width].contiguous(), values]]
     return entries
 
 
@@ -110,7 +123,7 @@ class Read:
         original = network.forward
 
         def forward(x, timestep, *args, **kwargs):
-            self.calls.append({**kwargs, "x": x.clone(), "t": timestep.clone()})
+            self.calls.append({**kwargs, "x": _copy(x), "t": _copy(timestep)})
             return original(x, timestep, *args, **kwargs)
 
         monkeypatch.setattr(network, "forward", forward)
@@ -118,6 +131,10 @@ class Read:
     @property
     def first(self) -> dict:
         return self.calls[0]
+
+
+def _copy(value):
+    return value.clone() if isinstance(value, torch.Tensor) else [_copy(one) for one in value]
 
 
 def _loaded(network: torch.nn.Module, transformer: dict | None = None):

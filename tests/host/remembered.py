@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 FRAMES, T = 9, 3  # video frames, latent frames
-SPATIAL = {12: 8, 16: 8, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
+SPATIAL = {12: 8, 16: 8, 24: 16, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
 MODELS = {
     "per-token": "wan22_ti2v",
     "vace": "wan21_vace",
@@ -86,6 +86,7 @@ def world(
     name: str = "",
     temporal: int = 4,
     frames: int = FRAMES,
+    clip: int = 0,
 ) -> World:
     core, (h, w), spatial = pack.core, tokens, SPATIAL[channels]
     H, W = h * spatial, w * spatial
@@ -97,8 +98,9 @@ def world(
     depth[:, :, W * 2 // 3 :] = 0.0  # no depth
     latents = torch.randn(1, channels, h, w, generator=torch.Generator().manual_seed(0))
     block = core.lift(latents, core.Geometry(depth, cameras[[0]]))
-    memory = core.LatentMemory(core.LatentSpec(channels, spatial, temporal, name)).insert(block, cameras=cameras[[0]])
-    readout = core.splat(memory, cameras[::temporal], size=tokens)
+    spec = core.LatentSpec(channels, spatial, temporal, name, clip)
+    memory = core.LatentMemory(spec).insert(block, cameras=cameras[[0]])
+    readout = core.splat(memory, core.LatentPath.of(cameras, spec, W, H))
     share = readout.known.float().mean()
     assert 0.2 < share < 0.8 and not torch.equal(readout.known[0], readout.known[-1])
     return World(memory, cameras, (H, W), readout)

@@ -7,12 +7,20 @@ from ....mirage_core.errors import check_choice
 from ..formats import of_format, spec_of
 from .branch import Branch, check_branch
 from .compiling import is_compiled
-from .connected import check_guides, holds
+from .connected import check_keyframes, holds
+from .families import GREY_CLIP
 from .models import ModelKind
 from .modes import MODES
 from .request import AUTO, SCORES, Request, Steering
 
-INSIDE_THE_NETWORK = ("branch", "uni3c")  # modes in which a network is left uncompiled, see compiling.py
+PATCHES = ("branch", "uni3c")  # modes of a connected patch; the network is left uncompiled, see compiling.py
+NEEDS = {  # what a mode needs that not every model has
+    "vace": "a Wan VACE model; this is {}",
+    "concat": "a Wan image-to-video or Fun-InP model, or another with picture channels; this is {} without picture "
+    "channels to fill",
+    "per-token": "a model that takes timesteps per token, such as Wan2.2-TI2V-5B or LTX; this is {}",
+    "guides": "a model that takes guides, LTX or MiniMax H3; this is {}",
+}
 UNI3C_CHANNELS = 20  # of the noisy input that a Uni3C patch reads beside the render
 
 
@@ -26,7 +34,7 @@ def choose_mode(request: Request, kind: ModelKind) -> str:
     kind.check(request.memory.spec)
     steering = request.steering
     check_choice("mode", steering.mode, (AUTO, *MODES))
-    objections = {mode: _objection(mode, steering, kind) for mode in MODES}
+    objections = {mode: _objection(mode, steering, kind) for mode in (*PATCHES, *kind.family.entries, *MODES)}
     possible = [mode for mode, objection in objections.items() if objection is None]
     if steering.mode != AUTO:
         if objections[steering.mode] is not None:
@@ -35,17 +43,15 @@ def choose_mode(request: Request, kind: ModelKind) -> str:
                 f"With this model and what is connected you can choose: {', '.join(possible)}."
             )
         chosen = steering.mode
-    elif kind.begins_with_reference:
+    elif kind.family.begins_with_reference:
         raise MirageError(
             f"mode auto: must not choose for {kind.name}, whose first latent frame is its reference picture: what the "
             "memory shows the first camera is lost there, and the video begins with the next one. If this is what you "
             f"want, choose a mode yourself: {', '.join(possible)}."
         )
     else:
-        connected = [
-            mode for mode, value in (("branch", steering.branch), ("uni3c", steering.uni3c)) if value is not None
-        ]
-        chosen = connected[0] if connected else possible[0]  # MODES lists the closest fit first
+        connected = [mode for mode in PATCHES if getattr(steering, mode) is not None]
+        chosen = connected[0] if connected else kind.family.entries[0]
         if objections[chosen] is not None:
             raise MirageError(f"mode auto, {chosen} because one is connected: {objections[chosen]}.")
     if chosen == "branch":
@@ -58,7 +64,7 @@ def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> Non
     """Raise MirageError unless texts, VAE, score and schedule fit the model and the mode."""
     steering, spec = request.steering, request.memory.spec
     texts = [request.positive, request.negative]
-    check_guides(texts)
+    check_keyframes(texts, len(request.path.video))
     if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
         raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
     check_choice("score", steering.score, SCORES)
@@ -80,10 +86,12 @@ def without_effect(steering: Steering, mode: str, model: ModelPatcher) -> list[s
         for name in ("branch", "uni3c")
         if getattr(steering, name) is not None and mode != name
     ]
-    encodes = mode in ("vace", "concat") or (mode == "branch" and steering.score == SCORES[0])
+    picture = ModelKind.of(model).family.picture
+    grey = mode == "concat" and picture is not None and picture.unknown == GREY_CLIP
+    encodes = mode == "vace" or grey or (mode == "branch" and steering.score == SCORES[0])
     if steering.vae is not None and not encodes:
         notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
-    if mode in INSIDE_THE_NETWORK and is_compiled(model):
+    if mode in PATCHES and is_compiled(model):
         notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
     return notes
 
@@ -99,20 +107,12 @@ def _check_latents(name: str, branch: Branch) -> None:
 def _objection(mode: str, steering: Steering, kind: ModelKind) -> str | None:
     """Why this model, with what is connected, cannot take the mode; None if it can."""
     if mode == "branch":
-        if steering.branch is None:
-            return "needs a branch; connect Load Mirage Branch"
-    elif mode == "vace":
-        if not kind.vace_channels:
-            return f"needs a Wan VACE model; this is {kind.name}"
-    elif mode == "concat":
-        if not kind.inpaints:
-            return f"needs a Wan image-to-video or Fun-InP model; this is {kind.name} without picture channels to fill"
-    elif mode == "per-token":
-        if not kind.per_frame or kind.inpaints:
-            return f"needs a model that takes timesteps per token, such as Wan2.2-TI2V-5B; this is {kind.name}"
-    elif mode == "uni3c":
+        return "needs a branch; connect Load Mirage Branch" if steering.branch is None else None
+    if mode == "uni3c":
         return _uni3c_objection(steering.uni3c, kind)
-    return None
+    if mode in kind.family.entries or mode == "blend":
+        return None
+    return f"needs {NEEDS[mode].format(kind.name)}"
 
 
 def _uni3c_objection(patch: ModelPatcher | None, kind: ModelKind) -> str | None:

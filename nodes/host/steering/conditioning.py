@@ -13,14 +13,18 @@ from ....mirage_core import MirageError
 from ..memory_device import on_intermediate_device, read
 from ..threads import limit_threads
 from .choice import check_what_is_connected, choose_mode
-from .connected import told_the_start, with_references
+from .connected import with_references
+from .families import BEHIND, BY_MASK, FRAME
 from .models import ModelKind
 from .modes import MODES, hold_start, keep_exact
+from .packed import Shape, packed_shape
 from .remembered import Conditioned, Remembered
 from .request import Request, Steering
 from .sigmas import ALWAYS
+from .sound import sound_of
 from .start import remembered_frames, start_frames
 from .token_timesteps import give_tokens_their_timesteps
+from .told import with_start_told
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,8 @@ def condition(request: Request) -> Conditioned:
     kind = ModelKind.of(request.model)
     mode = choose_mode(request, kind)
     check_what_is_connected(request, kind, mode)
-    start, denoise = start_frames(request, kind)
+    start, denoise, behind = start_frames(request, kind)
+    sound = sound_of(request.sound, request.sound_mask, kind, request.path)
     references = remembered_frames(request, kind, mode)
     texts, pictures = with_references([request.positive, request.negative], kind, request.path.size, mode)
     front = pictures.shape[2]
@@ -48,31 +53,26 @@ def condition(request: Request) -> Conditioned:
         log.warning("The memory knows nothing of what the cameras of this path see.")
     spatial = request.memory.spec.spatial
     remembered = Remembered(kind, readout, spatial, start, 1.0 - denoise, front, references, request.preceding)
-    return _steered(Conditioned(request.model.clone(), *texts, start, denoise, mode, remembered), request.steering)
+    base = Conditioned(request.model.clone(), *texts, start, denoise, mode, remembered, behind, sound)
+    return _steered(with_start_told(base, len(request.path.video)), request.steering)
 
 
 def _steered(base: Conditioned, steering: Steering) -> Conditioned:
-    """What a sampler takes, with the memory and the start in it."""
-    remembered, kind, denoise = base.remembered, base.remembered.kind, base.denoise
-    steers, kept = steering.strength != 0, bool((denoise < 1).any())
-    if kind.pictures_latent:
-        start = torch.where(remembered.kept_whole, remembered.start, kind.empty(remembered.start))
-        positive, negative = (
-            told_the_start(text, start, remembered.kept_whole) for text in (base.positive, base.negative)
-        )
-        base = replace(base, positive=positive, negative=negative)
-    if steers or (kept and not kind.per_frame):
-        _refuse_other_latents(base.model, kind, remembered.size)
+    """What a sampler takes, with the memory in it and the start held."""
+    remembered, family, denoise = base.remembered, base.remembered.kind.family, base.denoise
+    steers, kept, masks = steering.strength != 0, bool((denoise < 1).any()), family.start == BY_MASK
+    if steers or (kept and not masks):
+        _refuse_other_latents(base.model, remembered.kind, remembered.size)
     if steers:
         limit_threads(base.model, remembered.size)
         base = replace(base, latents=remembered.latents)
-        labels = (kept and kind.reference_tokens) or _uneven(denoise)  # that ComfyUI gets wrong
-        if kind.per_frame and base.mode != "per-token" and labels:
+        labels = (kept and remembered.kind.reference_tokens) or _uneven(denoise)  # that ComfyUI gets wrong
+        if family.mask == FRAME and "per-token" in family.entries and base.mode != "per-token" and labels:
             give_tokens_their_timesteps(base.model, ALWAYS, denoise)
         base = MODES[base.mode](base, steering)
         if steering.keep_exact:
             base = keep_exact(base, steering)
-    if kept and not kind.per_frame:
+    if kept and not masks:
         base = replace(hold_start(base), denoise=torch.ones_like(denoise))
     return base
 
@@ -80,14 +80,21 @@ def _steered(base: Conditioned, steering: Steering) -> Conditioned:
 def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int]) -> None:
     """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others."""
     T, *tokens = size
-    wanted = (kind.channels, T, *tokens) if kind.video else (kind.channels, *tokens)
+
+    def fits(x: Tensor, shape: Shape) -> bool:
+        if not kind.video:
+            return shape[1:] == (kind.channels, *tokens) and len(x) == T
+        frames = shape[2] if len(shape) == 5 else 0
+        with_guides = frames > T and kind.family.guides == BEHIND
+        return shape[1:] == (kind.channels, frames, *tokens) and (frames == T or with_guides)
 
     def check(executor, x: Tensor, *args, **kwargs) -> Tensor:
-        if tuple(x.shape[1:]) != wanted or not (kind.video or len(x) == T):
+        (conds, *_) = executor.class_obj.conds.values()
+        shape = packed_shape(conds) or tuple(x.shape)
+        if not fits(x, shape):
             raise MirageError(
-                f"latent: must be the one that comes with the conditioned model, {T} frames of {tuple(tokens)} tokens "
-                f"(h, w), as the memory was read; the sampler brings {tuple(x.shape)}. Sample that one, without sound "
-                "or guides added to it."
+                f"latent: must be the one that comes with the conditioned model, {T} latent frames of {tuple(tokens)} "
+                f"tokens (h, w), as the memory was read; the sampler brings {shape}. Sample that one."
             )
         return executor(x, *args, **kwargs)
 

@@ -9,25 +9,21 @@ from torch import Tensor
 from ....mirage_core import MirageError
 from .models import ModelKind
 
-# Frames that a text asks a sampler to have beside those of the video.
-GUIDES = {
-    "keyframe_idxs": "the guides of LTXVAddGuide",
-    "minimax_keyframes": "the guides of MiniMaxH3AddGuide",
-}
-
 
 def holds(texts: list[list], key: str) -> bool:
     """Whether one of the texts brings a value."""
     return any(entry[1].get(key) is not None for text in texts for entry in text)
 
 
-def check_guides(texts: list[list]) -> None:
-    """Raise MirageError if a text belongs to a latent with frames that are no part of the video."""
-    for key, what in GUIDES.items():
-        if holds(texts, key):
+def check_keyframes(texts: list[list], video_frames: int) -> None:
+    """Raise MirageError if a text brings keyframes of MiniMax H3 for a video of another length."""
+    for values in (entry[1] for text in texts for entry in text):
+        later = [one for one in values.get("minimax_keyframes") or () if one["resolved_frame_index"] != 0]
+        made_for = values.get("minimax_frame_count")
+        if later and made_for != video_frames:
             raise MirageError(
-                f"positive, negative: must not hold {what}, which stand behind the frames of the video and cannot be "
-                "combined with a memory yet. Connect the texts as they were before that node."
+                f"positive, negative: their keyframes must be made for the path's {video_frames} video frames; they "
+                f"are for {made_for}. Give MiniMax H3 Image to Video the length of the path."
             )
 
 
@@ -127,38 +123,34 @@ def _check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None
             )
 
 
-def start_picture(values: dict, empty: Tensor) -> tuple[Tensor, Tensor]:
+def start_picture(values: dict, empty: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
     """The picture channels that a text brings for an image-to-video model, as long as the path.
 
     Args:
         values: of one text; without a picture of its own it gets ``empty``.
         empty: ``(1, C, T, h, w)`` what stands for nothing, raw VAE scale.
+        first: of the channels; those of a control video may stand before them.
 
     Returns:
         ``(B, C, T, h, w)``, and its mask ``(B, 1|4, T, h, w)``, 0 = given, 1 = to be made.
     """
     picture, (C, T) = values.get("concat_latent_image"), empty.shape[1:3]
-    if picture is None:
+    if picture is None or picture.shape[1] < first + C:
         return empty, torch.ones_like(empty[:, :1])
-    picture, mask = picture[:, :C, :T].to(empty), _picture_mask(values)[:, :, :T].to(empty)
+    picture, mask = picture[:, first : first + C, :T].to(empty), _picture_mask(values)[:, :, :T].to(empty)
     rest = empty[:, :, picture.shape[2] :].expand(len(picture), -1, -1, -1, -1)  # of which nothing was said
     return torch.cat([picture, rest], dim=2), F.pad(mask, (0, 0, 0, 0, 0, T - mask.shape[2]), value=1.0)
+
+
+def control_video(values: dict, empty: Tensor) -> Tensor:
+    """The channels of a control video that a text brings, as ``start_picture``; ``empty`` without one."""
+    control, _ = start_picture({**values, "concat_mask": None}, empty)
+    return control
 
 
 def _picture_mask(values: dict) -> Tensor:
     mask = values.get("concat_mask")
     return torch.ones_like(values["concat_latent_image"][:, :1]) if mask is None else mask
-
-
-def told_the_start(text: list, start: Tensor, kept: Tensor) -> list:
-    """A text that says what is in a model's picture channels: the kept frames of a start, unless it says so already.
-
-    Args:
-        start: ``(B, C, T, h, w)`` raw VAE scale, what stands for nothing where it is not kept.
-        kept: bool ``(B|1, 1, T, h, w)``.
-    """
-    told = {"concat_latent_image": start, "concat_mask": 1.0 - kept.float()}
-    return [entry if "concat_latent_image" in entry[1] else [entry[0], {**entry[1], **told}] for entry in text]
 
 
 def as_batch(value: Tensor, batch: int) -> Tensor:

@@ -18,8 +18,11 @@ import nodes as host_nodes  # ComfyUI's own module of that name
 from ....mirage_core import MirageError
 from .branch import attach_branch
 from .compiling import leave_uncompiled
-from .connected import as_batch, start_picture
+from .connected import as_batch, control_video, start_picture
+from .families import CHANNEL, FRAME, GREY_CLIP, ROWS, ZEROS
 from .flat_latents import GREY, WHITE
+from .guides import add_rows, with_splat_behind
+from .packed import packed_shape, video_of, with_video
 from .remembered import Conditioned
 from .request import Steering
 from .sigmas import ALWAYS, SigmaWindow
@@ -88,24 +91,38 @@ def vace(base: Conditioned, steering: Steering) -> Conditioned:
 
 
 def concat(base: Conditioned, steering: Steering) -> Conditioned:
-    """Image-to-video models: the splat as their picture, grey where unknown, and their mask of what to make.
+    """Image-to-video models: the splat as their picture, and their mask of what to make.
 
     A picture that a text holds already stays where its mask says that it is given, and where the memory knows nothing.
+    A control video that it holds stays. A model that also gives every token its timestep (Fun-5B) is told both ways.
     """
-    remembered = base.remembered
-    grey = steering.one_colour("concat", GREY, remembered.size)
+    remembered, layout = base.remembered, base.remembered.kind.family.picture
+    nothing = _nothing(base, steering)
 
     def values(text: dict, steers: bool) -> dict:
-        picture, mask = (as_batch(value, len(remembered.latents)) for value in start_picture(text, grey))
+        first = remembered.kind.channels if layout.after_control else 0
+        picture, mask = (as_batch(value, len(remembered.latents)) for value in start_picture(text, nothing, first))
         theirs = (mask < 1).any(dim=1, keepdim=True)  # (B, 1, T, h, w)
         share = remembered.known * (steering.strength if steers else 0.0)
         share = torch.where(remembered.kept_whole, 1.0, torch.where(theirs, 0.0, share))
-        return {
-            "concat_latent_image": torch.lerp(picture, remembered.latents, share.expand_as(picture)),
-            "concat_mask": mask * (1.0 - share),
-        }
+        picture = torch.lerp(picture, remembered.latents, share.expand_as(picture))
+        if layout.after_control:
+            picture = torch.cat([as_batch(control_video(text, nothing), len(picture)), picture], dim=1)
+        told = {"concat_latent_image": picture}
+        if layout.masked:
+            told |= {"concat_mask": mask * (1.0 - share), "concat_mask_index": layout.mask_index}
+        return told
 
-    return _with_values(base, values, steering)
+    base = _with_values(base, values, steering)
+    return per_token(base, steering) if "per-token" in remembered.kind.family.entries else base
+
+
+def _nothing(base: Conditioned, steering: Steering) -> Tensor:
+    """What stands in a model's picture channels where nothing is given: ``(1, C, T, h, w)``, raw VAE scale."""
+    remembered, unknown = base.remembered, base.remembered.kind.family.picture.unknown
+    if unknown == GREY_CLIP:
+        return steering.one_colour("concat", GREY, remembered.size)
+    return torch.zeros_like(remembered.start[:1]) if unknown == ZEROS else remembered.kind.empty(remembered.start[:1])
 
 
 def uni3c(base: Conditioned, steering: Steering) -> Conditioned:
@@ -143,16 +160,37 @@ def uni3c(base: Conditioned, steering: Steering) -> Conditioned:
 
 
 def per_token(base: Conditioned, steering: Steering) -> Conditioned:
-    """Known tokens enter clean, at timestep 0, and unknown ones at t: every token has its own timestep.
+    """Known tokens enter clean, and the network is told which: by a timestep of 0, or by a channel of its input.
 
     At a strength s below 1 a known token enters with the share 1 - s of the noise, and is labelled with it.
     """
-    model = base.model.clone()
-    patch_size = model.get_model_object("diffusion_model").patch_size
-    known = patchwise_known(base.remembered.known, patch_size)
+    model, mask = base.model.clone(), base.remembered.kind.family.mask
+    known = base.remembered.known.float()
+    if mask == FRAME:
+        known = patchwise_known(base.remembered.known, model.get_model_object("diffusion_model").patch_size)
     denoise = torch.minimum(base.denoise, 1.0 - steering.strength * known)
-    give_tokens_their_timesteps(model, steering.window(model), base.denoise)
+    if mask == CHANNEL:  # the channel is the same at every step
+        steering.require_whole_schedule("per-token")
+    else:
+        give_tokens_their_timesteps(model, steering.window(model), base.denoise)
     return replace(base, model=model, latents=base.remembered.latents, denoise=denoise)
+
+
+def guides(base: Conditioned, steering: Steering) -> Conditioned:
+    """Known tokens as clean ones beside those of the video, each at the time of its frame; the unknown are left out."""
+    remembered = base.remembered
+    known = remembered.splat_known & ~remembered.kept_whole
+    if remembered.kind.family.guides == ROWS:
+        model = base.model.clone()
+        splat = remembered.kind.normalised(remembered.splat)
+        add_rows(model, splat, known[:1], steering.strength, steering.window(model))
+        return replace(base, model=model, latents=remembered.start)
+    steering.require_whole_schedule("guides")
+    texts, stride = [base.positive, base.negative], remembered.kind.timing.stride
+    texts, behind = with_splat_behind(
+        texts, base.behind, remembered.splat, known[:1], steering.strength, remembered.spatial, stride
+    )
+    return replace(base, positive=texts[0], negative=texts[1], behind=behind, latents=remembered.start)
 
 
 def blend(base: Conditioned, steering: Steering) -> Conditioned:
@@ -183,10 +221,14 @@ def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindo
         target, share = (rearrange(value, "1 c t h w -> t c h w") for value in (target, share))
 
     def pull(args: dict) -> Tensor:
-        x0 = args["denoised"]  # (B, C, T, h, w) or (T, C, h, w), the model's own space
+        x0 = args["denoised"]  # (B, C, T, h, w), (T, C, h, w), or a row of numbers; the model's own space
         if not window.contains(float(args["sigma"].max())):
             return x0
-        return torch.lerp(x0, target.to(x0), share.to(x0))
+        if not kind.video:
+            return torch.lerp(x0, target.to(x0), share.to(x0))
+        shape = packed_shape(args["cond"])
+        video = torch.lerp(video_of(x0, target.shape[2], shape), target.to(x0), share.to(x0))
+        return with_video(x0, video, shape)
 
     model = base.model.clone()
     model.set_model_sampler_post_cfg_function(pull)
@@ -215,6 +257,7 @@ MODES: dict[str, Callable[[Conditioned, Steering], Conditioned]] = {
     "vace": vace,
     "concat": concat,
     "per-token": per_token,
+    "guides": guides,
     "uni3c": uni3c,
     "blend": blend,
 }

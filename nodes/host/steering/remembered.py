@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from comfy.model_patcher import ModelPatcher
+from comfy.nested_tensor import NestedTensor
 from einops import rearrange
 from torch import Tensor
 
 from ....mirage_core import Readout
+from .guides import Behind
 from .models import ModelKind
+from .sound import Sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,8 @@ class Conditioned:
         denoise: noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated.
         mode: that was used.
         remembered: what the memory shows.
+        behind: frames of guides that are sampled after those of the video.
+        sound: that is sampled with it, if any.
     """
 
     model: ModelPatcher
@@ -98,20 +103,35 @@ class Conditioned:
     denoise: Tensor
     mode: str
     remembered: Remembered
+    behind: Behind
+    sound: Sound | None
 
     @property
-    def samples(self) -> Tensor:
-        """The latents in the model's own layout: ``(B, C, T, h, w)``, or pictures ``(T, C, h, w)``."""
-        return self._laid_out(self.latents)
+    def samples(self) -> Tensor | NestedTensor:
+        """What is sampled: ``(B, C, T, h, w)``, with sound if there is any, or pictures ``(T, C, h, w)``."""
+        if not self.remembered.kind.video:
+            return rearrange(self.latents, "1 c t h w -> t c h w")
+        video = torch.cat([self.latents, self.behind.latents], dim=2)
+        return video if self.sound is None else NestedTensor((video, self.sound.latents))
 
     @property
-    def noise_mask(self) -> Tensor | None:
+    def noise_mask(self) -> Tensor | NestedTensor | None:
         """None where it keeps nothing: with a mask, Wan 2.2 labels every frame anew."""
-        return self._laid_out(self.denoise) if bool((self.denoise < 1).any()) else None
+        if not self.remembered.kind.video:
+            return rearrange(self.denoise, "1 c t h w -> t c h w") if _keeps(self.denoise) else None
+        video = torch.cat([self.denoise, self.behind.mask.expand(len(self.denoise), -1, -1, -1, -1)], dim=2)
+        if self.sound is None:
+            return video if _keeps(video) else None
+        return NestedTensor((video, self.sound.mask)) if _keeps(video) or _keeps(self.sound.mask) else None
 
-    def video(self, samples: Tensor) -> Tensor:
-        """What a sampler made of ``samples``, without what stands before the video."""
-        return samples[:, :, self.remembered.front :] if self.remembered.front else samples
+    def video(self, samples: Tensor | NestedTensor) -> Tensor | NestedTensor:
+        """What a sampler made of ``samples``, without what stands before and behind the video."""
+        if samples.is_nested:
+            video, *others = samples.unbind()
+            return NestedTensor((self.video(video), *others))
+        remembered = self.remembered
+        return samples[:, :, remembered.front : remembered.size[0]] if remembered.kind.video else samples
 
-    def _laid_out(self, value: Tensor) -> Tensor:
-        return value if self.remembered.kind.video else rearrange(value, "1 c t h w -> t c h w")
+
+def _keeps(mask: Tensor) -> bool:
+    return bool((mask < 1).any())

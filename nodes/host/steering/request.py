@@ -43,6 +43,14 @@ class Steering:
     def window(self, model: ModelPatcher) -> SigmaWindow:
         return SigmaWindow.of(model, self.start_percent, self.end_percent)
 
+    def require_whole_schedule(self, mode: str) -> None:
+        """Raise MirageError if the memory is to steer in a part of the schedule, where a mode cannot."""
+        if (self.start_percent, self.end_percent) != (0.0, 1.0):
+            raise MirageError(
+                f"start_percent, end_percent: must be 0 and 1 in mode {mode} with this model, which is told what is "
+                f"known once for all steps; got {self.start_percent:g} and {self.end_percent:g}."
+            )
+
     def one_colour(self, mode: str, colour: str, size: tuple[int, int, int]) -> Tensor:
         """Latents ``(1, C, T, h, w)`` of a clip of one colour, encoded once for all chunks of a walk."""
         if self.vae is None:
@@ -64,6 +72,7 @@ class Request:
         start: latents to begin with: first frames that stay, or as many frames as the path has, to be refined:
             ``(B, C, T, h, w)``, or pictures ``(T, C, h, w)``; raw VAE scale.
         start_mask: noise mask of the start, 0 = stays; none = all stays of a start that is shorter than the path.
+        sound: latents of sound to be made or kept with the video, and their noise mask; none = all is made.
         reference: latents of remembered frames, for a branch, like ``start``.
         readout: what the memory shows the path, if it has been read already.
         preceding: for a branch: ``(P, C, h, w)`` frames before the start, raw VAE scale, and what the memory showed of
@@ -78,6 +87,8 @@ class Request:
     steering: Steering
     start: Tensor | None = None
     start_mask: Tensor | None = None
+    sound: Tensor | None = None
+    sound_mask: Tensor | None = None
     reference: Tensor | None = None
     readout: Readout | None = None
     preceding: tuple[Tensor, Tensor] | None = None

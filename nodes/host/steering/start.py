@@ -7,35 +7,59 @@ from torch import Tensor
 
 from ....mirage_core import MirageError
 from ....mirage_core.errors import describe
+from .families import BEHIND
+from .guides import Behind, guide_frames
 from .models import ModelKind
 from .request import Request
 
 
-def start_frames(request: Request, kind: ModelKind) -> tuple[Tensor, Tensor]:
-    """Latents ``(B, C, T, h, w)`` to begin with, and their noise mask ``(B|1, 1, T, h, w)``.
+def start_frames(request: Request, kind: ModelKind) -> tuple[Tensor, Tensor, Behind]:
+    """Latents ``(B, C, T, h, w)`` to begin with, their noise mask ``(B|1, 1, T, h, w)``, and guides behind them.
 
     Raises:
-        MirageError: the start does not fit the path or the model.
+        MirageError: the start does not fit the path, the model or the texts.
     """
     T, h, w = request.path.size
     device = comfy.model_management.intermediate_device()
     empty = kind.empty(torch.zeros(1, kind.channels, T, h, w, device=device))
+    guides = _guides(request, kind)
     if request.start is None:
-        return empty, torch.ones(1, 1, T, h, w, device=device)
+        mask = torch.ones(1, 1, T, h, w, device=device)
+        return empty, mask, Behind(empty[:, :, :0], mask[:, :, :0])
     given = _frames("start", request.start, kind, (h, w))
     B, _, frames, *_ = given.shape
+    frames -= guides
     if frames > T:
         raise MirageError(f"start: must not be longer than the path, {T} latent frames; got {frames}.")
     if B > 1 and not kind.video:
         raise MirageError("start: must be one row of pictures for a picture model; got a batch of videos.")
-    mask = request.start_mask
-    if mask is None:
+    if request.start_mask is None:
         mask = torch.full((1, 1, frames, h, w), 1.0 if frames == T else 0.0, device=device)
+        mask = torch.cat([mask, torch.zeros(1, 1, guides, h, w, device=device)], dim=2)
     else:
-        mask = _start_mask(mask, given, kind)
-    latents = torch.cat([given, empty[:, :, frames:].expand(B, -1, -1, -1, -1)], dim=2)
+        mask = _start_mask(request.start_mask, given, kind).to(device)
+    latents = torch.cat([given[:, :, :frames], empty[:, :, frames:].expand(B, -1, -1, -1, -1)], dim=2)
     rest = torch.ones(len(mask), 1, T - frames, h, w, device=device)
-    return latents, torch.cat([mask.to(device), rest], dim=2)
+    behind = Behind(given[:, :, frames:], mask[:, :, frames:])
+    return latents, torch.cat([mask[:, :, :frames], rest], dim=2), behind
+
+
+def _guides(request: Request, kind: ModelKind) -> int:
+    """Frames of guides that the texts bring, which stand behind the video in the latent that came with them.
+
+    Raises:
+        MirageError: that latent is not connected.
+    """
+    if kind.family.guides != BEHIND:
+        return 0
+    count = guide_frames([request.positive, request.negative], request.path.grid)
+    there = 0 if request.start is None else request.start.shape[2]
+    if count >= max(there, 1):
+        raise MirageError(
+            f"start: must be the latent that came with the guides of the texts, with {count} frames of guides behind "
+            f"those of the video; got {there} latent frames. Connect the latent of the last LTXVAddGuide to start."
+        )
+    return count
 
 
 def remembered_frames(request: Request, kind: ModelKind, mode: str) -> Tensor | None:

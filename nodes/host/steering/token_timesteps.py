@@ -1,7 +1,8 @@
-"""A timestep for every token of a Wan 2.2 model.
+"""A timestep for every token.
 
-ComfyUI gives each latent frame one timestep, t times the mean of the frame's noise mask: a frame that is half kept is
-labelled t / 2 everywhere, its clean tokens as well as its noisy ones. The network takes one timestep per token too.
+ComfyUI gives each latent frame of Wan 2.2 one timestep, t times the mean of the frame's noise mask: a frame that is
+half kept is labelled t / 2 everywhere, its clean tokens as well as its noisy ones. The network takes one timestep per
+token too. LTX gets one per token from ComfyUI itself.
 
 A token that the mask keeps in part, m between 0 and 1, enters at noise level m sigma, and is labelled with it; its
 clean value is then m sigma times the flow away. ComfyUI goes sigma times the flow, for all: m (1 - m) sigma times the
@@ -22,6 +23,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ....mirage_core import MirageError
+from .packed import Shape, packed_shape, shape_of, video_of, with_video
 from .sigmas import ALWAYS, SigmaWindow
 
 KEY = "mirage_token_timesteps"
@@ -46,14 +48,16 @@ def give_tokens_their_timesteps(model: ModelPatcher, window: SigmaWindow, base: 
 
     Args:
         window: outside it, only what ``base`` keeps is kept.
-        base: noise mask ``(B|1, 1, T, h, w)``, 1 = to be generated.
+        base: noise mask ``(B|1, 1, T, h, w)`` of the video, 1 = to be generated.
     """
     schedule = _Schedule(window, base, model.model_options.get("denoise_mask_function"))
     if window != ALWAYS:
         model.set_model_denoise_mask_function(schedule.at_step)
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, _TokenLevels(schedule))
-    label = _labels(model.get_model_object("diffusion_model"), model.get_model_object("process_timestep"))
-    model.add_object_patch("process_timestep", label)
+    network = model.get_model_object("diffusion_model")
+    if isinstance(network, WanModel):
+        label = _labels(network, model.get_model_object("process_timestep"))
+        model.add_object_patch("process_timestep", label)
 
 
 class _Schedule:
@@ -62,19 +66,23 @@ class _Schedule:
     def __init__(self, window: SigmaWindow, base: Tensor, previous):
         self.window = window
         self.base = base
+        self.frames = base.shape[2]  # of the video
         self.previous = previous
 
     def at_step(self, sigma: Tensor, denoise_mask: Tensor, extra_options: dict) -> Tensor:
         """ComfyUI's denoise mask function."""
         if self.previous is not None:
             denoise_mask = self.previous(sigma, denoise_mask, extra_options=extra_options)
-        return self.at(float(sigma.max()), denoise_mask)
+        (conds, *_) = extra_options["model"].conds.values()
+        return self.at(float(sigma.max()), denoise_mask, packed_shape(conds))
 
-    def at(self, sigma: float, denoise_mask: Tensor) -> Tensor:
+    def at(self, sigma: float, denoise_mask: Tensor, shape: Shape | None = None) -> Tensor:
+        """The noise mask at a noise level; frames of guides behind the video keep theirs."""
         if self.window.contains(sigma):
             return denoise_mask
-        base = comfy.utils.repeat_to_batch_size(self.base, len(denoise_mask))
-        return torch.maximum(denoise_mask, base.to(denoise_mask))
+        base = comfy.utils.repeat_to_batch_size(self.base, len(denoise_mask)).to(denoise_mask)
+        video = torch.maximum(video_of(denoise_mask, self.frames, shape), base)
+        return with_video(denoise_mask, video, shape)
 
 
 class _TokenLevels:
@@ -84,13 +92,23 @@ class _TokenLevels:
         self.schedule = schedule
 
     def __call__(self, executor, x: Tensor, t: Tensor, *args, denoise_mask: Tensor | None = None, **kwargs) -> Tensor:
-        """``x`` is ``(B, C, T, h, w)``, ``t`` its noise levels ``(B,)``; returns the clean prediction."""
+        """Returns the clean prediction.
+
+        Args:
+            x: ``(B, C, T, h, w)``, or a row of numbers with the video before sound.
+            t: its noise levels ``(B,)``.
+            denoise_mask: of the video.
+        """
         if kwargs.get("time_dim_concat") is not None or kwargs.get("context_latents") is not None:
             raise MirageError("per-token: other in-context latents cannot be combined with it. Remove them.")
         if denoise_mask is None:
             return executor(x, t, *args, **kwargs)
-        mask = self.schedule.at(float(t.max()), denoise_mask)  # (B, C, T, h, w)
-        return torch.lerp(x, executor(x, t, *args, denoise_mask=mask, **kwargs), mask.to(x))
+        mask = self.schedule.at(float(t.max()), denoise_mask)  # (B, C, T, h, w), frames of guides behind
+        made = executor(x, t, *args, denoise_mask=mask, **kwargs)
+        shape, frames = shape_of(kwargs.get("latent_shapes")), self.schedule.frames
+        levels = mask[:, :, :frames].to(x)
+        video = torch.lerp(video_of(x, frames, shape), video_of(made, frames, shape), levels)
+        return with_video(made, video, shape)
 
 
 def _labels(network: WanModel, previous: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from families import Read, cogvideox, hunyuan, hunyuan15_super_resolution, ltx, minimax_h3, mochi, short_texts, wan
+from families import Read, cogvideox, hunyuan, hunyuan15_super_resolution, ltx, mochi, short_texts, wan
 from remembered import SAMPLER, empty, mode, normal, settings, text, world
 
 
@@ -107,7 +107,6 @@ def test_uni3c_reads_the_memory_beside_pictures_of_phantom(pack, models, made, e
     [
         (lambda: wan("WanModel", in_dim=16, transformer={"model_type": "flow_rvs"}), 16, "WAN21_FlowRVS", "works on"),
         (hunyuan15_super_resolution, 32, "HunyuanVideo15_SR_Distilled", "makes a video larger"),
-        (minimax_h3, 32, "MiniMaxH3", "makes video in clips of 17 frames"),
     ],
 )
 @pytest.mark.parametrize("strength", [1.0, 0.0])
@@ -134,7 +133,7 @@ def test_animate_takes_no_mode_by_itself_and_keeps_its_reference_picture(pack, r
 def test_ltx_has_32_pixels_to_a_token_and_8_frames_to_a_latent(pack, made, refused, name):
     model, here = ltx(), world(pack, 128, temporal=8, frames=17, name=name)
     latents, chosen = made(model, here, **short_texts(torch.int64))
-    assert chosen == "blend" and latents.shape == (1, 128, 3, 6, 10)
+    assert chosen == "per-token" and latents.shape == (1, 128, 3, 6, 10)
     torch.testing.assert_close(latents[0][:, here.known], here.splat[0][:, here.known], atol=1e-5, rtol=0)
     message = r"cameras: must be 1 \+ 8 n video frames.* \(9, 17, \.\.\.\); got 13"
     refused(model, here.inputs(cameras=here.cameras[:13], **short_texts(torch.int64)), message)
@@ -149,13 +148,6 @@ def test_a_start_of_ltx_may_have_a_mask_of_whole_frames(pack, made):
     latents, _ = made(ltx(), here, start={"samples": start, "noise_mask": mask}, **short_texts(torch.int64))
     torch.testing.assert_close(latents[:, :, :1], start[:, :, :1], atol=1e-4, rtol=0)
     assert (latents[:, :, 1:] - start[:, :, 1:]).abs().mean() > 0.1
-
-
-def test_guides_of_ltx_are_refused(pack, refused):
-    texts = short_texts(torch.int64)
-    texts["positive"][0][1]["keyframe_idxs"] = torch.zeros(1, 3, 60, 2)
-    inputs = world(pack, 128, temporal=8, frames=17).inputs(**texts)
-    refused(ltx(), inputs, "positive, negative: must not hold the guides of LTXVAddGuide")
 
 
 def test_another_latent_than_the_one_with_the_start_is_refused_at_strength_0_too(pack, models):

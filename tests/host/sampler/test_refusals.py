@@ -69,7 +69,11 @@ def test_a_vae_of_another_model(scene, refused, extras):
 @pytest.mark.parametrize(
     "channels, others, message",
     [
-        (16, {}, "memory: must hold the latents of this model, Wan22 with 48 channels, 16 px, 4 frames; .*16 channels"),
+        (
+            16,
+            {},
+            "memory: must hold the latents of this model, Wan22 with 48 channels, 16 px, 4 video .*16 channels",
+        ),
         (48, {"temporal": 1}, "memory: .*48 channels, 16 px, 1 frames"),
         (48, {"name": "patch-codec"}, "memory: .*it holds patch-codec, 48 channels"),
     ],
@@ -161,7 +165,7 @@ def test_a_latent_of_another_size_than_the_memory_was_read_for(name, pack, scene
     inputs = here.inputs(**{**extras[name], **settings(name)})
     patched, positive, negative, *_ = pack.node("Mirage_ApplyMemory").execute(model=model, **inputs).result
     channels = here.splat.shape[1]
-    message = rf"latent: must be .* 3 frames of \(6, 10\) tokens .*; the sampler brings \(1, {channels}, 2, 6, 10\)"
+    message = rf"latent: must be .* 3 latent frames of \(6, 10\) .*; the sampler brings \(1, {channels}, 2, 6, 10\)"
     other = {"samples": torch.zeros(1, channels, 2, 6, 10)}
     with pytest.raises(pack.core.MirageError, match=message):
         pack.host_nodes.KSampler().sample(patched, 1, 2, 1.0, "euler", "simple", positive, negative, other, 1.0)
