@@ -58,6 +58,7 @@ class ChunkRequest:
         first: ``(O, C, h, w)`` latent frames that it begins with: the start, or the last of the chunk before.
         preceding: ``(P, C, h, w)`` latent frames before ``first``, and what the memory showed when they were made.
         references: ``(R, C, h, w)`` past latent frames that saw the same.
+        sound: of the chunks before.
     """
 
     chunk: Chunk
@@ -67,9 +68,11 @@ class ChunkRequest:
     preceding: Tensor
     preceding_shown: Tensor
     references: Tensor
+    sound: tuple[Tensor, ...] = ()
 
 
-Denoise = Callable[[ChunkRequest], Tensor]  # -> (T, C, h, w), the first O frames as given
+# -> (T, C, h, w), the first O frames as given; of a model with sound also what the chunk adds to it: (A, ...)
+Denoise = Callable[[ChunkRequest], Tensor | tuple[Tensor, Tensor]]
 EstimateDepth = Callable[[Tensor, Cameras, Readout], Estimate]  # latents (T, C, h, w) of a chunk -> of its T frames
 
 
@@ -98,6 +101,7 @@ class WalkState:
         left_out: bool ``(N, h, w)`` tokens that were not written, for one of the reasons that the reports count.
         shown: ``(M, C, h, w)`` what the memory had shown of the last latent frames when they were made.
         reports: one per finished chunk.
+        sound: latents ``(A, ...)`` that each chunk added, time first; empty for a model without sound.
     """
 
     latents: Tensor
@@ -106,6 +110,7 @@ class WalkState:
     left_out: Tensor | None = None
     shown: Tensor | None = None
     reports: tuple[ChunkReport, ...] = ()
+    sound: tuple[Tensor, ...] = ()
 
     @property
     def finished(self) -> int:
@@ -164,7 +169,8 @@ def next_state(
     references = _references(state, readout, settings)
     request = _request(state, chunk, path, readout, [one.position for one in references], settings.preceding)
     watch.lap("read")
-    latents = denoise(request)
+    made = denoise(request)
+    latents, *sound = made if isinstance(made, tuple) else (made,)
     if latents.shape != readout.latents.shape:
         raise MirageError(
             f"sampler (in Python denoise): must return {tuple(readout.latents.shape)}; got {tuple(latents.shape)}."
@@ -189,7 +195,8 @@ def next_state(
         latents = torch.cat([state.latents, latents[state.held :]])
         left_out = torch.cat([state.left_out, left_out])
     shown = readout.latents.to(latents.device)
-    return WalkState(latents, memory, state.seen + seen, left_out, shown, (*state.reports, report))
+    sound = (*state.sound, *(one.to(latents.device) for one in sound))
+    return WalkState(latents, memory, state.seen + seen, left_out, shown, (*state.reports, report), sound)
 
 
 def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> tuple[Reference, ...]:
@@ -214,6 +221,7 @@ def _request(
         preceding=state.latents[last - before : last],
         preceding_shown=shown[len(shown) - before :],
         references=state.latents[references],
+        sound=state.sound,
     )
 
 

@@ -47,6 +47,7 @@ def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: di
         "shown": state.shown.cpu().contiguous(),
         "seen": torch.cat([one.cpu() for one in seen]),
         "seen.sizes": torch.tensor([len(one) for one in seen]),
+        **({"sound": state.sound[-1].cpu().contiguous()} if state.sound else {}),
         **{f"memory.{name}": tensor for name, tensor in memory_tensors.items()},
     }
     header = {
@@ -133,6 +134,7 @@ def _extended(state: WalkState, name: str, header: dict[str, str], tensors: dict
         left_out=left_out,
         shown=tensors["shown"],
         reports=(*state.reports, report),
+        sound=(*state.sound, *([tensors["sound"]] if "sound" in tensors else [])),
     )
 
 

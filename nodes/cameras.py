@@ -61,7 +61,8 @@ class CameraPath(io.ComfyNode):
                     default=33,
                     min=1,
                     max=100000,
-                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi.",
+                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 5 + 17 n for MiniMax H3, "
+                    "1 + 6 n for Mochi.",
                 ),
                 io.Combo.Input(
                     "easing", options=list(EASINGS), tooltip="smooth starts and stops gently, linear keeps one speed."
@@ -119,7 +120,7 @@ class CameraRange(io.ComfyNode):
                     default=33,
                     min=1,
                     max=10**6,
-                    tooltip="How many video frames: 1 + 4 n for Wan, 1 + 8 n for LTX.",
+                    tooltip="How many video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 5 + 17 n for MiniMax H3.",
                 ),
             ],
             outputs=[CamerasSocket.Output(display_name="cameras")],

@@ -25,7 +25,8 @@ class CameraPathEditor(io.ComfyNode):
                     default=81,
                     min=1,
                     max=100000,
-                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi. The keys "
+                    tooltip="Length in video frames: 1 + 4 n for Wan, 1 + 8 n for LTX, 5 + 17 n for MiniMax H3, "
+                    "1 + 6 n for Mochi. The keys "
                     "keep their share of it.",
                 ),
                 io.String.Input(

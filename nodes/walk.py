@@ -16,8 +16,10 @@ from .host.decoding import decoded
 from .host.latents import as_latent, latent_frames
 from .host.memory_device import read_beside
 from .host.notes import show
+from .host.steering.models import ModelKind
 from .host.steering.request import Request
 from .host.steering.sampling import SamplerSettings
+from .host.steering.sound import Sound, separated, sound_of
 from .host.threads import threads, worthwhile
 from .host.walk.depth import DepthModel, MovingThings
 from .host.walk.models import Prompt, WalkInputs, WalkModels
@@ -74,7 +76,9 @@ class SceneWalk(io.ComfyNode):
             search_aliases=["world model", "long video", "camera walk", "loop", "mirage"],
             inputs=walk_inputs(),
             outputs=[
-                io.Latent.Output(display_name="latent", tooltip="The whole walk."),
+                io.Latent.Output(
+                    display_name="latent", tooltip="The whole walk; with its sound, if the model makes any."
+                ),
                 io.Image.Output(display_name="frames", tooltip="The video frames of the whole walk, decoded."),
                 MemorySocket.Output(display_name="memory", tooltip="With everything that was written."),
                 CamerasSocket.Output(display_name="cameras"),
@@ -139,10 +143,17 @@ def _inputs(
         raise MirageError("sam3_model, sam3_text: connect both, or none.")
     moving = None if sam3_model is None else MovingThings(sam3_model, sam3_text)
     sampler = SamplerSettings(**{field.name: given.pop(field.name) for field in fields(SamplerSettings)})
-    latent, size = given.pop("start", None), (given["height"], given["width"])
+    latent, sound, size = given.pop("start", None), given.pop("sound", None), (given["height"], given["width"])
     request = request_of(**given)
     start = _start(request.steering.vae, latent, start_picture, size)
-    return WalkInputs(replace(request, start=start), sampler, depth, moving, prompts)
+    return WalkInputs(replace(request, start=start), sampler, depth, moving, prompts, _sound(sound, request))
+
+
+def _sound(latent: dict | None, request: Request) -> Sound | None:
+    """The sound of the whole walk, of a LATENT that holds it alone or beside a video."""
+    video, video_mask, sound, mask = separated(latent) if latent is not None else (None,) * 4
+    sound, mask = (video, video_mask) if sound is None else (sound, mask)
+    return sound_of(sound, mask, ModelKind.of(request.model), request.path)
 
 
 def _keeping(keep_from: str, kept: int) -> list[str]:
@@ -157,7 +168,10 @@ def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, in
         both = "both are" if latent is not None else "neither is"
         raise MirageError(f"start, start_picture: connect one of them; {both} connected.")
     if latent is not None:
-        return latent["samples"]
+        samples, _, sound, _ = separated(latent)
+        if sound is not None:
+            raise MirageError("start: must be the encoded start picture, without sound. Connect the sound to sound.")
+        return samples
     if len(picture) != 1 or tuple(picture.shape[1:3]) != size:
         raise MirageError(
             f"start_picture: must be one picture of the size of the video, {size[1]} x {size[0]}; "
@@ -181,7 +195,8 @@ def _begin(request: Request) -> WalkState:
 
 def _output(state: WalkState, inputs: WalkInputs, lines: list[str]) -> io.NodeOutput:
     frames = decoded(inputs.request.steering.vae, state.latents)
-    latent = as_latent(state.latents.transpose(0, 1).unsqueeze(0).contiguous())
+    video = state.latents.transpose(0, 1).unsqueeze(0).contiguous()
+    latent = as_latent(video if inputs.sound is None else inputs.sound.beside(video, state.sound))
     text = "\n".join([*lines, walk_text(state)])
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
     picture, left_out = walk_picture(state.reports), state.left_out.float()

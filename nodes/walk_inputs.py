@@ -24,7 +24,8 @@ def _writing_inputs() -> list[io.Input]:
             default=CHUNK_FRAMES,
             min=5,
             max=1025,
-            tooltip="Video frames made at once: 1 + 4 n for Wan, 1 + 8 n for LTX, 1 + 6 n for Mochi. 33 as published; "
+            tooltip="Video frames made at once: 1 + 4 n for Wan, 1 + 8 n for LTX, 5 + 17 n for MiniMax H3, "
+            "1 + 6 n for Mochi. 33 as published; "
             "what the model was made for, at most.",
         ),
         io.Combo.Input(
@@ -114,6 +115,13 @@ def walk_inputs() -> list[io.Input]:
         *_context_inputs(),
         *_sockets(),
         keep_exact_input(),
+        io.Latent.Input(
+            "sound",
+            optional=True,
+            tooltip="Of LTX-2 and MiniMax H3: the empty sound of the whole walk, from LTXV Empty Latent Audio with the "
+            "number of video frames of the path. What is masked stays as it is. None: LTX-2 walks in silence, "
+            "MiniMax H3 makes sound all the same.",
+        ),
     ]
     for one in inputs:
         one.advanced = one.id in ADVANCED or None

@@ -5,13 +5,13 @@ from torch import Tensor
 
 import nodes as host_nodes  # ComfyUI's own module of that name
 
-WHOLE = 21  # latent frames: longer videos are decoded in tiles and time windows
+WHOLE = 21  # latent frames: longer videos are decoded in tiles and time windows, unless the VAE does so itself
 TILES = {"tile_size": 512, "overlap": 64, "temporal_size": 64, "temporal_overlap": 16}  # pixels, video frames
 
 
 def decoded(vae, latents: Tensor) -> Tensor:
     """Frames ``(F, H, W, 3)``, 0..1, of latents ``(T, C, h, w)``."""
     video = {"samples": rearrange(latents, "t c h w -> 1 c t h w")}
-    if len(latents) <= WHOLE:
+    if len(latents) <= WHOLE or getattr(vae, "handles_tiling", False):
         return host_nodes.VAEDecode().decode(vae, video)[0]
     return host_nodes.VAEDecodeTiled().decode(vae, video, **TILES)[0]

@@ -16,7 +16,7 @@ from .choice import check_what_is_connected, choose_mode
 from .connected import with_references
 from .families import BEHIND, BY_MASK, FRAME
 from .models import ModelKind
-from .modes import MODES, hold_start, keep_exact
+from .modes import MODES, hold_sound, hold_start, keep_exact
 from .packed import Shape, packed_shape
 from .remembered import Conditioned, Remembered
 from .request import Request, Steering
@@ -74,7 +74,7 @@ def _steered(base: Conditioned, steering: Steering) -> Conditioned:
             base = keep_exact(base, steering)
     if kept and not masks:
         base = replace(hold_start(base), denoise=torch.ones_like(denoise))
-    return base
+    return base if masks or base.sound is None else hold_sound(base)
 
 
 def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int]) -> None:

@@ -3,6 +3,7 @@
 Each returns a cloned model, conditionings and a latent; nothing that came in is changed.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -211,6 +212,24 @@ def hold_start(base: Conditioned) -> Conditioned:
     A noise mask would keep noise in the second of two samplers: ComfyUI pastes what the first one handed over.
     """
     return _pulled(base, base.remembered.start, base.remembered.kept, ALWAYS)
+
+
+def hold_sound(base: Conditioned) -> Conditioned:
+    """Keep sound without a noise mask, of which the network would not be told."""
+    sound = base.sound
+    if not bool((sound.mask < 1).any()):
+        return base
+
+    def pull(args: dict) -> Tensor:
+        x0, shape = args["denoised"], packed_shape(args["cond"])  # a row of numbers: video, then sound
+        before = math.prod(shape[1:])
+        made = x0[..., before:].reshape(len(x0), *sound.latents.shape[1:])
+        kept = torch.lerp(sound.latents.to(x0), made, sound.mask.to(x0))
+        return torch.cat([x0[..., :before], kept.reshape(len(x0), 1, -1)], dim=-1)
+
+    model = base.model.clone()
+    model.set_model_sampler_post_cfg_function(pull)
+    return replace(base, model=model, sound=replace(sound, mask=torch.ones_like(sound.mask)))
 
 
 def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindow) -> Conditioned:

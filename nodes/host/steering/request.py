@@ -72,7 +72,8 @@ class Request:
         start: latents to begin with: first frames that stay, or as many frames as the path has, to be refined:
             ``(B, C, T, h, w)``, or pictures ``(T, C, h, w)``; raw VAE scale.
         start_mask: noise mask of the start, 0 = stays; none = all stays of a start that is shorter than the path.
-        sound: latents of sound to be made or kept with the video, and their noise mask; none = all is made.
+        sound: latents of sound to be made with the video.
+        sound_mask: their noise mask, 0 = stays; none = all is made.
         reference: latents of remembered frames, for a branch, like ``start``.
         readout: what the memory shows the path, if it has been read already.
         preceding: for a branch: ``(P, C, h, w)`` frames before the start, raw VAE scale, and what the memory showed of

@@ -1,23 +1,50 @@
 """Latents of sound that are sampled with a video."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from comfy.nested_tensor import NestedTensor
 from torch import Tensor
 
 import nodes as host_nodes  # ComfyUI's own module of that name
 
 from ....mirage_core import LatentPath, MirageError
+from ....mirage_core.chunks import Chunk
 from ....mirage_core.errors import describe
 from .models import ModelKind
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Latents of sound, and their noise mask of the same number of axes, 1 = to be made."""
+    """Latents of sound, their noise mask in the same shape, 1 = to be made, and which of their axes is time."""
 
     latents: Tensor
     mask: Tensor
+    axis: int
+
+    def part(self, chunk: Chunk, frames: int, made: Sequence[Tensor]) -> tuple["Sound", int]:
+        """What is sampled with a chunk of a walk, and how much of its time the chunk before has made already.
+
+        Args:
+            frames: video frames of the whole walk, whose sound this is.
+            made: what the chunks before added, ``(A, ...)`` time first.
+        """
+        first, start, stop = (self._at(frame, frames) for frame in (chunk.begin, chunk.start, chunk.stop))
+        latents, mask = (value.movedim(self.axis, 0)[first:stop].clone() for value in (self.latents, self.mask))
+        before = start - first if made else 0
+        if before:
+            latents[:before], mask[:before] = torch.cat(tuple(made))[first:start].to(latents), 0.0
+        parts = (value.movedim(0, self.axis).contiguous() for value in (latents, mask))
+        return Sound(*parts, self.axis), before
+
+    def beside(self, video: Tensor, made: Sequence[Tensor]) -> NestedTensor:
+        """A video and its sound as ComfyUI has them together, of what each chunk of a walk added to it."""
+        return NestedTensor((video, torch.cat(tuple(made)).movedim(0, self.axis).contiguous()))
+
+    def _at(self, frame: int, frames: int) -> int:
+        """The sound latent that begins with a video frame."""
+        return round(self.latents.shape[self.axis] * frame / frames)
 
 
 def sound_of(latents: Tensor | None, mask: Tensor | None, kind: ModelKind, path: LatentPath) -> Sound | None:
@@ -29,26 +56,26 @@ def sound_of(latents: Tensor | None, mask: Tensor | None, kind: ModelKind, path:
     Raises:
         MirageError: the model makes no sound, or another one.
     """
+    axis = kind.family.sound_axis
     if latents is None:
-        return _silence(path) if kind.family.needs_sound else None
-    if not kind.family.sound_axis:
+        if not kind.family.needs_sound:
+            return None
+        latents = _silence(path)
+    if not axis:
         raise MirageError(
-            f"start: must be a video without sound for {kind.name}, which makes none; got one with sound. Take "
-            "its video alone, by LTXVSeparateAVLatent."
+            f"sound: must not be given to {kind.name}, which makes none; got a latent with sound. Take the video "
+            "alone, by LTXVSeparateAVLatent, or disconnect the sound."
         )
     if not isinstance(latents, Tensor) or latents.ndim != 4 or not latents.numel():
-        raise MirageError(f"start: its sound must be latents of four axes; got {describe(latents)}.")
-    if mask is None:
-        return Sound(latents, torch.ones_like(latents))
-    return Sound(latents, mask.expand_as(latents))
+        raise MirageError(f"sound: must be latents of four axes; got {describe(latents)}.")
+    return Sound(latents, torch.ones_like(latents) if mask is None else mask.expand_as(latents), axis)
 
 
-def _silence(path: LatentPath) -> Sound:
+def _silence(path: LatentPath) -> Tensor:
     """Empty latents of sound for a model that makes no video without, from ComfyUI's own node for them."""
     node = host_nodes.NODE_CLASS_MAPPINGS["EmptyMiniMaxH3LatentAV"]
     (latent,) = node.execute(width=32, height=32, length=len(path.video)).result
-    _, sound = latent["samples"].unbind()
-    return Sound(sound, torch.ones_like(sound))
+    return latent["samples"].unbind()[1]
 
 
 def separated(latent: dict) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:

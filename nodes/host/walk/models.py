@@ -17,6 +17,7 @@ from ..steering.conditioning import condition
 from ..steering.models import ModelKind
 from ..steering.request import AUTO, Request
 from ..steering.sampling import MAX_SEED, SamplerSettings, sample
+from ..steering.sound import Sound
 from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
 
@@ -37,6 +38,7 @@ class WalkInputs:
         request: of the whole walk; path, start and text of a chunk take their place.
         prompts: texts of later chunks; the first positive is the request's.
         moving: what is kept out of the memory.
+        sound: of the whole walk; none for a model that makes none.
     """
 
     request: Request
@@ -44,6 +46,7 @@ class WalkInputs:
     depth: DepthModel
     moving: MovingThings | None = None
     prompts: Sequence[Prompt] = ()
+    sound: Sound | None = None
 
     def text_of(self, chunk: Chunk) -> list:
         """The positive CONDITIONING of a chunk, by the first video frame that it adds."""
@@ -92,15 +95,24 @@ class WalkModels:
     inputs: WalkInputs
     progress: WalkProgress
 
-    def denoise(self, chunk_request: ChunkRequest) -> Tensor:
-        """Latents ``(T, C, h, w)`` of a chunk; its first frames are those given, bit for bit."""
+    def denoise(self, chunk_request: ChunkRequest) -> Tensor | tuple[Tensor, Tensor]:
+        """Latents ``(T, C, h, w)`` of a chunk, its first frames as given, bit for bit; and the sound that it adds."""
         self.progress.stage("sampling")
-        conditioned = condition(self.inputs.of_chunk(chunk_request))
-        sampler = self.inputs.sampler
+        request, sampler, sound = self.inputs.of_chunk(chunk_request), self.inputs.sampler, self.inputs.sound
+        before = 0
+        if sound is not None:
+            frames = len(self.inputs.request.path.video)
+            sound, before = sound.part(chunk_request.chunk, frames, chunk_request.sound)
+            request = replace(request, sound=sound.latents, sound_mask=sound.mask)
+        conditioned = condition(request)
         settings = replace(sampler, seed=(sampler.seed + chunk_request.chunk.number) % (MAX_SEED + 1))
         made = sample(conditioned, settings, self.progress.on_step)
-        latents = rearrange(made, "1 c t h w -> t c h w").to(chunk_request.first)
-        return torch.cat([chunk_request.first, latents[len(chunk_request.first) :]])
+        video = made.unbind()[0] if made.is_nested else made
+        latents = rearrange(video, "1 c t h w -> t c h w").to(chunk_request.first)
+        latents = torch.cat([chunk_request.first, latents[len(chunk_request.first) :]])
+        if sound is None:
+            return latents
+        return latents, made.unbind()[1].movedim(sound.axis, 0)[before:].to(latents)
 
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
         """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""

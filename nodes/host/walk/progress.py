@@ -77,6 +77,7 @@ class WalkProgress:
         comfy.model_management.throw_exception_if_processing_interrupted()
         preview = None
         if self.previewer is not None:
+            x0 = x0.unbind()[0] if x0.is_nested else x0  # the video, without its sound
             preview = self.previewer.decode_latent_to_preview_image("JPEG", x0[:, :, -1:])
         share = self.steps * (step + 1) // max(total, 1)
         self.bar.update_absolute(self.chunk * self.each + share, preview=preview)

@@ -126,6 +126,7 @@ def _settings(naming: Naming, inputs: WalkInputs, walk: WalkSettings, begin: Wal
         "vae": naming.of(steering.vae),
         "depth model": naming.of(inputs.depth),
         "moving": naming.of(inputs.moving),
+        "sound": naming.of(None if inputs.sound is None else [inputs.sound.latents, inputs.sound.mask]),
     }
 
 

@@ -154,7 +154,7 @@ def test_sound_may_be_added_to_the_latent_that_comes_out(pack, here, applied, sa
 
 
 def test_sound_for_a_model_that_makes_none_is_refused(pack, here, made):
-    with pytest.raises(pack.core.MirageError, match="start: must be a video without sound for LTXV, which makes none"):
+    with pytest.raises(pack.core.MirageError, match="sound: must not be given to LTXV, which makes none"):
         made(ltx(), here, **short_texts(torch.int64), start=silence())
 
 
