@@ -55,6 +55,7 @@ def _counted_by(memory: LatentMemory, image_size: tuple[int, int]) -> dict:
     return {
         "grid": [max(H // spatial, 1), max(W // spatial, 1)],
         "stride": memory.spec.temporal,
+        "clip": memory.spec.clip,
         "disk_radius": DISK_RADIUS,
         "most_cells": MAX_RADIUS,
     }

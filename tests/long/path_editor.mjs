@@ -1,6 +1,6 @@
 // Reads {frames, K, cases: [{text}]} and a scene file named on the command line; writes poses and coverage as JSON.
 import { readFileSync } from "node:fs";
-import { knownShare } from "../../web/editor/coverage.mjs";
+import { knownShare, standsAt } from "../../web/editor/coverage.mjs";
 import { anglesOf, keysFromText, pathThrough, poseOf, textFromKeys } from "../../web/editor/keys.mjs";
 import { ownFieldOf, sceneFromBytes } from "../../web/editor/scene.mjs";
 import { rotated } from "../../web/editor/spline.mjs";
@@ -8,7 +8,8 @@ import { rotated } from "../../web/editor/spline.mjs";
 const [vectors, sceneFile] = process.argv.slice(2);
 const { frames, K, cases } = JSON.parse(readFileSync(vectors));
 const own = ownFieldOf({ K });
-const answer = { cases: [] };
+const timings = [{ stride: 4, clip: 0 }, { stride: 8, clip: 0 }, { stride: 4, clip: 5 }, { stride: 1, clip: 0 }];
+const answer = { cases: [], stands: timings.map((timing) => [timing, standsAt(timing, 60)]) };
 for (const { text } of cases) {
   const keys = keysFromText(text);
   const path = pathThrough(keys, own);

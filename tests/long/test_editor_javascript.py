@@ -5,6 +5,8 @@ import json
 import pytest
 from javascript import VECTORS, path_editor
 
+from mirage_core.timing import Timing
+
 RECORDED = json.loads(VECTORS.read_text())
 
 
@@ -23,6 +25,12 @@ def test_the_page_goes_where_python_goes(computed, number):
         columns = [list(column) for column in zip(*ours["rotation"], strict=True)]
         for mine, yours in zip(columns, pages["columns"], strict=True):
             assert yours == pytest.approx(mine, abs=3e-6)
+
+
+def test_the_page_counts_at_the_video_frames_that_latent_frames_stand_at(computed):
+    assert len(computed["stands"]) == 4
+    for timing, stands in computed["stands"]:
+        assert tuple(stands) == Timing(**timing).stands_at(60)
 
 
 @pytest.mark.parametrize("number", range(len(RECORDED["cases"])), ids=[case["name"] for case in RECORDED["cases"]])

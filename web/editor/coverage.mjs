@@ -4,6 +4,17 @@ import { rotated } from "./spline.mjs";
 
 const MIN_DEPTH = 2 ** -10; // scene units, as in mirage_core/conventions.py
 
+/** The video frames, of so many, that latent frames stand at: the rule of mirage_core/timing.py. */
+export function standsAt({ stride, clip }, frames) {
+  const every = [];
+  for (let latent = 0; ; latent++) {
+    const clips = clip ? Math.floor(latent / clip) : 0;
+    const frame = clips * (1 + (clip - 1) * stride) + (latent - clips * clip) * stride;
+    if (frame >= frames) return every;
+    every.push(frame);
+  }
+}
+
 /**
  * Share known, 0..1, from one camera.
  *

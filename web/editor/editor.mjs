@@ -1,7 +1,7 @@
 /** The Camera Path Editor: buttons, the 3D view, the timeline, and the fields of the chosen key. */
 
 import { BACKGROUND, CAREFUL, TEXT } from "./colours.mjs";
-import { knownShare } from "./coverage.mjs";
+import { knownShare, standsAt } from "./coverage.mjs";
 import { Gestures } from "./gestures.mjs";
 import { EASINGS, NARROWEST, WIDEST } from "./keys.mjs";
 import { fetchScene, ownFieldOf } from "./scene.mjs";
@@ -210,16 +210,15 @@ export class Editor {
     const run = (this.counting = {});
     if (!this.scene?.coverage || this.model.blank) return this.#setKnown([]);
     const { frames, at, ownField } = this.model;
-    const { stride } = this.scene.coverage;
-    const count = Math.floor((frames - 1) / stride) + 1;
-    const known = Array(count).fill(undefined);
+    const stands = standsAt(this.scene.coverage, frames);
+    const known = Array(stands.length).fill(undefined);
     const some = () => {
       if (this.counting !== run) return;
       const begun = performance.now();
       while (performance.now() - begun < SLICE) {
         const next = known.indexOf(undefined);
         if (next < 0) return this.#setKnown(known);
-        known[next] = knownShare(this.scene, at(this.model.timeOf(next * stride)), ownField);
+        known[next] = knownShare(this.scene, at(this.model.timeOf(stands[next])), ownField);
       }
       setTimeout(some);
     };
@@ -252,13 +251,18 @@ export class Editor {
     this.#hint();
   }
 
+  /** The latent frame that stands nearest to a video frame. */
+  #latentAt(frame) {
+    const stands = this.scene?.coverage ? standsAt(this.scene.coverage, this.model.frames) : [];
+    return stands.reduce((best, one, at) => (Math.abs(one - frame) < Math.abs(stands[best] - frame) ? at : best), 0);
+  }
+
   #stateText() {
     const { model } = this;
     const frame = `frame ${model.frameOf(model.time)} of ${model.frames}`;
     if (model.blank) return frame;
     const key = `${frame} · key ${model.chosen + 1} of ${model.keys.length}`;
-    const stride = this.scene?.coverage?.stride ?? 1;
-    const share = this.known[Math.round(model.frameOf(model.time) / stride)];
+    const share = this.known[this.#latentAt(model.frameOf(model.time))];
     if (share === undefined) return key;
     const mean = this.known.reduce((sum, one) => sum + one, 0) / this.known.length;
     const about = this.scene?.thinned > 1 ? "about " : "";
