@@ -86,12 +86,12 @@ def without_effect(steering: Steering, mode: str, model: ModelPatcher) -> list[s
         for name in ("branch", "uni3c")
         if getattr(steering, name) is not None and mode != name
     ]
-    picture = ModelKind.of(model).family.picture
-    grey = mode == "concat" and picture is not None and picture.unknown == GREY_CLIP
+    family = ModelKind.of(model).family
+    grey = mode == "concat" and family.picture is not None and family.picture.unknown == GREY_CLIP
     encodes = mode == "vace" or grey or (mode == "branch" and steering.score == SCORES[0])
     if steering.vae is not None and not encodes:
         notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
-    if mode in PATCHES and is_compiled(model):
+    if mode in (*PATCHES, *family.inside) and is_compiled(model):
         notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
     return notes
 

@@ -58,6 +58,7 @@ class Family:
         start: how the network is told the frames that the video begins with.
         picture: its picture channels.
         guides: where guides stand, empty if it takes none.
+        inside: modes that work inside the network, which is then left uncompiled, see compiling.py.
         sound_axis: of its sound latents, the axis of time; 0 = it makes no sound.
         needs_sound: it makes no video without.
         begins_with_reference: its first latent frame is a reference picture, and the video begins with the second.
@@ -69,6 +70,7 @@ class Family:
     start: str = HELD
     picture: Picture | None = None
     guides: str = ""
+    inside: tuple[str, ...] = ()
     sound_axis: int = 0
     needs_sound: bool = False
     begins_with_reference: bool = False
@@ -99,7 +101,9 @@ WAN22_PICTURES = {
 FAMILIES = {
     "LTXV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND),
     "LTXAV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND, sound_axis=2),
-    "MiniMaxH3": Family(("blend", "guides"), start=BY_KEYFRAME, guides=ROWS, sound_axis=3, needs_sound=True),
+    "MiniMaxH3": Family(
+        ("blend", "guides"), start=BY_KEYFRAME, guides=ROWS, inside=("guides",), sound_axis=3, needs_sound=True
+    ),
     "WAN21_Vace": Family(("vace", "blend")),
     "WAN21_SCAIL2": Family(("per-token", "blend"), mask=CHANNEL, start=BY_MASK),
     "WAN22_Animate": Family(("concat", "blend"), picture=Picture(), begins_with_reference=True),

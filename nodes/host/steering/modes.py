@@ -183,6 +183,7 @@ def guides(base: Conditioned, steering: Steering) -> Conditioned:
     known = remembered.splat_known & ~remembered.kept_whole
     if remembered.kind.family.guides == ROWS:
         model = base.model.clone()
+        leave_uncompiled(model)
         splat = remembered.kind.normalised(remembered.splat)
         add_rows(model, splat, known[:1], steering.strength, steering.window(model))
         return replace(base, model=model, latents=remembered.start)

@@ -160,3 +160,16 @@ def test_latents_of_its_vae_fit(pack):
     vae.temporal_compression_decode, vae.spacial_compression_encode = lambda: 3, lambda: 16  # as ComfyUI's VAE says
     spec = pack.module("nodes.host.formats").spec_of(vae)
     assert (spec.channels, spec.spatial, spec.temporal, spec.clip, spec.name) == (24, 16, 4, 5, "minimax_h3")
+
+
+def test_rows_work_inside_a_compiled_network_which_is_left_uncompiled(pack, here, made, model):
+    from comfy_api.torch_helpers import set_torch_compile_wrapper
+
+    compiled = model.clone()
+    set_torch_compile_wrapper(model=compiled, backend="eager")
+    inputs = here.inputs(**{**SAMPLER, **short_texts(), **mode("guides")})
+    output = pack.node("Mirage_MemorySampler").execute(model=compiled, **inputs)
+    said = "model: is compiled, which has no effect: the mode is guides, which works inside the network."
+    assert said in output.ui["mirage_notes"]
+    for ours, plain in zip(output.result[0]["samples"].unbind(), made(here, **mode("guides")), strict=True):
+        assert torch.equal(ours, plain)
