@@ -18,6 +18,8 @@ from unittest import mock
 (START, HOST, MODELS), sys.argv = (sys.argv[1], *map(Path, sys.argv[2:4])), sys.argv[:1]  # ComfyUI reads them too
 PACK = Path(__file__).parents[2]
 
+sys.path.extend(map(str, (PACK / "tests" / "host", PACK / ".ci")))  # the tiny models of its tests
+
 import torch  # noqa: E402
 from pretend_host import pretend_host  # noqa: E402
 
@@ -152,6 +154,29 @@ def sample_and_walk(run, name, vae, latent, image, view):
         run.node("SceneWalk", **{**given, "vae": vae}, **SAMPLER, **WALK, **begin, policy="fill", references=4)
 
 
+def sample_with_sound(run, core, inter):
+    """LTX-2 and MiniMax H3, with latents as ComfyUI loads them, and as its nodes make them."""
+    from comfy.nested_tensor import NestedTensor
+    from families import ltx_with_sound, minimax_h3, short_texts
+
+    for build, spec, frames, sound, width in (
+        (ltx_with_sound, core.LatentSpec(128, 32, 8, "ltx"), 17, (1, 8, 5, 16), 64),
+        (minimax_h3, core.LatentSpec(24, 16, 4, "minimax_h3", 5), 22, (1, 32, 2, 37), 32),
+    ):
+        model, size = build(), (H // spec.spatial, W // spec.spatial)
+        cameras = core.Cameras.at_origin(60.0, (H, W))
+        picture = torch.randn(1, spec.channels, *size)
+        points = core.lift(picture, core.Geometry(torch.full((1, H, W), 2.0), cameras))
+        memory = core.LatentMemory(spec).insert(points, cameras=cameras)
+        path = core.Cameras(cameras.cam2world.expand(frames, 4, 4), cameras.K[0])
+        given = {"model": model, "memory": memory, "cameras": path, "width": W, "height": H, "strength": 1.0}
+        for mode, place in product(("auto", "blend", "guides"), ("cpu", inter)):
+            texts = {name: [[text[0][0].to(inter), text[0][1]]] for name, text in short_texts(width=width).items()}
+            start = NestedTensor((picture[:, :, None].to(place), torch.zeros(sound).to(place)))
+            settings = {"mode": {"mode": mode, "start_percent": 0.0, "end_percent": 1.0}, "start": {"samples": start}}
+            run.node("MemorySampler", **given, **texts, **settings, **SAMPLER)
+
+
 def main() -> int:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
@@ -183,6 +208,7 @@ def main() -> int:
             except Exception as error:  # noqa: BLE001
                 run.fail(f"{name}: {type(error).__name__}: {str(error)[:200]}")
             memory_management.unload_all_models()
+        sample_with_sound(run, sys.modules[f"{package}.mirage_core"], inter)
         print(f"{START}: {run.count} nodes run, {len(run.failed)} failed, {sum(gpu.calls.values())} calls on the GPU")  # noqa: T201
         return int(bool(run.failed))
 

@@ -57,7 +57,7 @@ def pretend_host(host: Path, base: Path, packs: list[Path], start: str = "defaul
 
         async def load() -> None:
             await nodes.init_public_apis()
-            for extra in ("nodes_wan.py", "nodes_model_patch.py"):
+            for extra in ("nodes_wan.py", "nodes_model_patch.py", "nodes_lt.py", "nodes_minimax_h3.py"):
                 assert await nodes.load_custom_node(str(host / "comfy_extras" / extra), module_parent="comfy_extras")
             for pack in packs:
                 assert await nodes.load_custom_node(str(pack))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import comfy.model_management
 import torch
 from comfy.nested_tensor import NestedTensor
 from torch import Tensor
@@ -68,7 +69,8 @@ def sound_of(latents: Tensor | None, mask: Tensor | None, kind: ModelKind, path:
         )
     if not isinstance(latents, Tensor) or latents.ndim != 4 or not latents.numel():
         raise MirageError(f"sound: must be latents of four axes; got {describe(latents)}.")
-    return Sound(latents, torch.ones_like(latents) if mask is None else mask.expand_as(latents), axis)
+    latents = latents.to(comfy.model_management.intermediate_device())
+    return Sound(latents, torch.ones_like(latents) if mask is None else mask.to(latents).expand_as(latents), axis)
 
 
 def _silence(path: LatentPath) -> Tensor:
