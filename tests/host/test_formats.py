@@ -67,6 +67,7 @@ FAMILIES = {  # classes of ComfyUI's supported_models by what their latents are 
     "mochi": ["GenmoMochi"],
     "cogvideox": ["CogVideoX_T2V", "CogVideoX_I2V"],
     "cosmos1": ["CosmosT2V", "CosmosI2V"],
+    "minimax_h3": ["MiniMaxH3"],
 }
 
 
@@ -97,14 +98,16 @@ def test_the_class_of_a_vae_names_its_latents_and_their_strides(pack, vae, name)
     assert pack.module("nodes.host.formats").spec_of(vae(weights)) == expected
 
 
-def test_a_vae_whose_latents_span_unlike_numbers_of_frames_is_refused(pack, vae):
+def test_latents_of_minimax_h3_come_in_clips_and_are_lifted_with_the_depth_of_their_own_video_frames(pack, vae):
     weights = {"decoder.transformer_blocks.0.scale1": torch.zeros(1), "encoder.down.5.block.0.conv1.weight": of(1)}
     h3 = vae(weights)
-    with pytest.raises(pack.core.MirageError, match=r"vae: all latent frames .* MiniMax H3 span 1, 4, 4, 4 and 4"):
-        pack.module("nodes.host.formats").spec_of(h3)
-    geometry = pack.core.Geometry(torch.ones(1, 96, 160), pack.core.Cameras(torch.eye(4)[None], torch.eye(3)))
-    with pytest.raises(pack.core.MirageError, match="MiniMax H3"):
-        pack.node("Mirage_LiftLatents").execute({"samples": torch.zeros(1, 24, 1, 6, 10)}, geometry, h3)
+    expected = pack.core.LatentSpec(24, 16, 4, "minimax_h3", clip=5)
+    assert pack.module("nodes.host.formats").spec_of(h3) == expected
+    depth = torch.arange(1.0, 23.0)[:, None, None].expand(22, 96, 160)
+    geometry = pack.core.Geometry(depth, pack.core.Cameras(torch.eye(4).repeat(22, 1, 1), torch.eye(3)))
+    latent = {"samples": torch.zeros(1, 24, 7, 6, 10)}
+    lifted, used = pack.node("Mirage_LiftLatents").execute(latent, geometry, h3).result
+    assert used.depth[:, 0, 0].tolist() == [1.0, 5.0, 9.0, 13.0, 17.0, 18.0, 22.0] and lifted.spec == expected
 
 
 def test_latents_are_for_the_models_of_their_format_and_for_no_others(pack):

@@ -151,17 +151,6 @@ def test_lengths_that_the_model_does_not_make_are_refused(pack, here, made):
         made(here, cameras=here.cameras[:21])
 
 
-def test_latents_of_its_vae_fit(pack):
-    from types import SimpleNamespace
-
-    from comfy.ldm.minimax.vae import MiniMaxH3VideoVAE
-
-    vae = SimpleNamespace(first_stage_model=MiniMaxH3VideoVAE.__new__(MiniMaxH3VideoVAE), latent_channels=24)
-    vae.temporal_compression_decode, vae.spacial_compression_encode = lambda: 3, lambda: 16  # as ComfyUI's VAE says
-    spec = pack.module("nodes.host.formats").spec_of(vae)
-    assert (spec.channels, spec.spatial, spec.temporal, spec.clip, spec.name) == (24, 16, 4, 5, "minimax_h3")
-
-
 def test_rows_work_inside_a_compiled_network_which_is_left_uncompiled(pack, here, made, model):
     from comfy_api.torch_helpers import set_torch_compile_wrapper
 
