@@ -103,6 +103,8 @@ class Geometry:
     def cropped_to_tokens(self, size: tuple[int, int], spatial: int) -> "Geometry":
         """Crop to the part of the picture that a VAE encoded: the centre, in whole tokens of ``spatial`` pixels.
 
+        The depth may be finer than that picture, by a whole factor: as for the first of two stages.
+
         Args:
             size: ``(h, w)`` of the latents.
 
@@ -110,14 +112,19 @@ class Geometry:
             MirageError: a picture of this geometry's size does not encode to ``size``.
         """
         (H, W), (h, w) = self.image_size, check_size("size", size)
-        if (H // spatial, W // spatial) != (h, w):
+        token = self.pixels_of_token((h, w), spatial)
+        if (H // token, W // token) != (h, w):
             raise MirageError(
                 f"depth: must have the size of the picture that was encoded. Latents of {w} x {h} tokens of "
                 f"{spatial} px come from about {w * spatial} x {h * spatial} pixels; got depth of {W} x {H}. "
                 "Estimate depth on the picture that is encoded."
             )
-        rows, columns = token_crop((H, W), spatial)
-        return self.cropped(rows.start, columns.start, h * spatial, w * spatial)
+        rows, columns = token_crop((H, W), token)
+        return self.cropped(rows.start, columns.start, h * token, w * token)
+
+    def pixels_of_token(self, size: tuple[int, int], spatial: int) -> int:
+        """Pixels of the depth that one of ``(h, w)`` tokens is wide: ``spatial``, or a multiple where it is finer."""
+        return spatial * max(1, min(n // (tokens * spatial) for n, tokens in zip(self.image_size, size, strict=True)))
 
     def pooled(self, size: tuple[int, int], pooling: str = "median") -> tuple[Tensor, Tensor]:
         """Pool depth over each token's own pixels.

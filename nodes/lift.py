@@ -83,7 +83,7 @@ class LiftLatents(io.ComfyNode):
         latents = latent_frames(latent["samples"], spec.channels)  # (T, C, h, w)
         T, size = len(latents), tuple(latents.shape[-2:])
         if exclude is not None:
-            exclude = exclude_for(exclude, geometry, T, spec)
+            exclude = exclude_for(exclude, geometry, T, size, spec)
         geometry = geometry_for(geometry, T, size, spec)
         frames = torch.arange(first_frame, first_frame + T)
         block = lift(latents, geometry, exclude=exclude, pooling=pooling, frames=frames, edge=edge or None)

@@ -35,8 +35,10 @@ def geometry_for(geometry: Geometry, frames: int, size: tuple[int, int], spec: L
     return geometry  # lift checks that the numbers agree
 
 
-def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spec: LatentSpec) -> Tensor | None:
-    """A MASK of ComfyUI's ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, h s, w s)``.
+def exclude_for(
+    mask: Tensor, geometry: Geometry, frames: int, size: tuple[int, int], spec: LatentSpec
+) -> Tensor | None:
+    """A MASK of ComfyUI's ``(B, H, W)``, 1 = leave out, cut like ``geometry_for`` cuts: bool ``(T, H', W')``.
 
     One mask serves all frames. None: it is the one that ComfyUI makes up.
     """
@@ -49,7 +51,7 @@ def exclude_for(mask: Tensor, geometry: Geometry, frames: int, spec: LatentSpec)
         raise MirageError(
             f"exclude: must have the size of the depth, {W} x {H}; got {mask.shape[2]} x {mask.shape[1]}."
         )
-    rows, columns = token_crop((H, W), spec.spatial)
+    rows, columns = token_crop((H, W), geometry.pixels_of_token(size, spec.spatial))
     mask = mask[:, rows, columns] > 0.5
     if len(mask) == spec.timing.frames_of(frames):
         mask = mask[list(spec.timing.stands_at(len(mask)))]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mirage_core import Cameras, Geometry, lift
+from mirage_core import Cameras, Geometry, MirageError, lift
 from mirage_core.conventions import MIN_DEPTH
 from mirage_core.geometry import token_crop
 from mirage_core.timing import Timing
@@ -80,6 +80,14 @@ def test_the_part_that_a_vae_encodes_is_the_centre_in_whole_tokens():
     cut = geometry(depth).cropped_to_tokens((3, 5), spatial=4)
     assert cut.image_size == (12, 20)
     assert cut.depth[0, :, 0].tolist() == list(range(2, 14))
+
+
+def test_a_depth_that_is_finer_than_the_picture_is_cut_in_larger_tokens():
+    depth = torch.arange(1.0, 30.0).view(1, 29, 1).expand(1, 29, 43)  # of the picture above, twice as large
+    cut = geometry(depth).cropped_to_tokens((3, 5), spatial=4)
+    assert cut.image_size == (24, 40) and cut.depth[0, :, 0].tolist() == list(range(3, 27))
+    with pytest.raises(MirageError, match=r"depth: must have the size of the picture .*got depth of 43 x 29"):
+        geometry(depth).cropped_to_tokens((3, 4), spatial=4)
 
 
 def test_the_centre_of_a_picture_lies_half_a_pixel_up_and_left_where_it_must():
