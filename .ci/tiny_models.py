@@ -1,11 +1,12 @@
 """Small checkpoints with random weights and the real architectures, in the files that ComfyUI's own loaders read."""
 
-import math
 import sys
 from pathlib import Path
 
 import torch
+from random_weights import File, lora_weights, random_weights, shapes_of
 from safetensors.torch import save_file
+from tiny_sound_models import sound_files
 
 DIM, LAYERS, FFN = 128, 4, 64  # ComfyUI derives one attention head per 128 channels
 TEXT = 4096  # of the text encoder's tokens; ComfyUI does not read it from the file
@@ -14,25 +15,9 @@ BRANCH_BLOCKS = 2
 
 def write_tiny_models(folder: Path) -> None:
     """Write one file per model kind into ComfyUI's model folders below ``folder``. Needs ComfyUI to be importable."""
-    for file, weights in _weights().items():
+    for file, (weights, metadata) in {**_files(), **sound_files()}.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, folder / file)
-
-
-def random_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
-    """Weights that keep activations finite: scaled by fan-in, norms 1, biases 0, modulations small."""
-    generator = torch.Generator().manual_seed(seed)
-    weights = {}
-    for key, shape in sorted(shapes.items()):
-        last = key.rsplit(".", 1)[-1]
-        if last == "gamma" or ("norm" in key and last == "weight" and len(shape) == 1):
-            weights[key] = torch.ones(shape)
-        elif last == "bias":
-            weights[key] = torch.zeros(shape)
-        else:
-            scale = 0.1 if last == "modulation" else 1.0 / math.sqrt(max(1, math.prod(shape[1:])))
-            weights[key] = torch.randn(shape, generator=generator) * scale
-    return weights
+        save_file(weights, folder / file, metadata or None)
 
 
 def branch_shapes(blocks: int = BRANCH_BLOCKS, dim: int = DIM, channels: int = 96, ffn: int = FFN) -> dict:
@@ -51,32 +36,23 @@ def branch_shapes(blocks: int = BRANCH_BLOCKS, dim: int = DIM, channels: int = 9
     return shapes
 
 
-def lora_weights(layers: dict[str, tuple[int, int]], rank: int = 4, prefix: str = "", ending: str = ".weight") -> dict:
-    """A LoRA in PEFT keys for layers of ``(outputs, inputs)``."""
-    weights = {}
-    for seed, (layer, (outputs, inputs)) in enumerate(layers.items()):
-        generator = torch.Generator().manual_seed(seed)
-        weights[f"{prefix}{layer}.lora_A{ending}"] = torch.randn(rank, inputs, generator=generator) / 8
-        weights[f"{prefix}{layer}.lora_B{ending}"] = torch.randn(outputs, rank, generator=generator) / 8
-    return weights
-
-
-def _weights() -> dict[str, dict[str, torch.Tensor]]:
+def _files() -> dict[str, File]:
     lora_layers = {"blocks.0.self_attn.q": (DIM, DIM), "blocks.1.ffn.0": (FFN, DIM)}
     files = {
         "model_patches/branch.safetensors": random_weights(branch_shapes(), 20),
         "loras/branch_lora.safetensors": lora_weights(lora_layers, prefix="pipe.dit.", ending=".default.weight"),
+        "loras/wan_lora.safetensors": lora_weights(lora_layers, prefix="diffusion_model."),
     }
     for seed, (file, network) in enumerate(_networks().items()):
-        weights = random_weights({key: tuple(value.shape) for key, value in network.state_dict().items()}, seed)
+        weights = random_weights(shapes_of(network), seed)
         files[file] = {key: value.half() for key, value in weights.items()} if "taew" in file else weights
-    return files
+    return {file: (weights, {}) for file, weights in files.items()}
 
 
 def _networks() -> dict[str, torch.nn.Module]:
     import comfy.ops
     from comfy.ldm.modules.diffusionmodules.mmdit import MMDiT
-    from comfy.ldm.wan.model import VaceWanModel, WanModel
+    from comfy.ldm.wan.model import CameraWanModel, VaceWanModel, WanModel
     from comfy.ldm.wan.uni3c import WanUni3CControlnet
     from comfy.ldm.wan.vae import WanVAE
     from comfy.taesd.taehv import TAEHV
@@ -86,6 +62,7 @@ def _networks() -> dict[str, torch.nn.Module]:
     with torch.device("meta"):
         vae = WanVAE(dim=8, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=2, temperal_downsample=[False, True, True])
         small_vae = TAEHV(latent_channels=48)  # the layout of the Wan 2.2 VAE: 48 channels, 16 px, 4 frames
+    camera, vace = {"model_type": "camera_2.2", "in_dim": 36}, {"in_dim": 16, "vace_layers": 2, "vace_in_dim": 96}
     text_embedding = {"target": "torch.nn.Linear", "params": {"in_features": TEXT, "out_features": DIM}}
     return {
         "diffusion_models/wan22_ti2v.safetensors": WanModel(in_dim=48, out_dim=48, **size),
@@ -96,15 +73,17 @@ def _networks() -> dict[str, torch.nn.Module]:
             input_size=None, in_channels=16, depth=2, adm_in_channels=2048, context_embedder_config=text_embedding,
             num_patches=64, pos_embed_max_size=8, **on_meta
         ),
-        "diffusion_models/wan21_vace.safetensors": VaceWanModel(
-            in_dim=16, out_dim=16, vace_layers=2, vace_in_dim=96, **size
-        ),
+        "diffusion_models/wan21_vace.safetensors": VaceWanModel(out_dim=16, **vace, **size),
         "model_patches/uni3c.safetensors": WanUni3CControlnet(
             in_channels=36, conv_out_dim=128, dim=128, ffn_dim=64, num_heads=16, num_layers=2, time_embed_dim=DIM,
             out_proj_dim=DIM, add_channels=7, mid_channels=32, **on_meta
         ),
         "vae/wan21_vae.safetensors": vae,
         "vae/taew22.safetensors": small_vae,
+        "diffusion_models/wan22_fun_camera_high.safetensors": CameraWanModel(out_dim=16, **camera, **size),
+        "diffusion_models/wan22_fun_camera_low.safetensors": CameraWanModel(out_dim=16, **camera, **size),
+        "diffusion_models/wan22_fun_vace_high.safetensors": VaceWanModel(out_dim=16, **vace, **size),
+        "diffusion_models/wan22_fun_vace_low.safetensors": VaceWanModel(out_dim=16, **vace, **size),
     }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _take(node: dict, spec: dict, order: dict | None, values: Iterator, prefix: 
     """Read the values of one level of inputs, in the order in which the browser saves them."""
     for name, kind, options in _specs(spec, order):
         # an extension draws widgets of types of its own; the value is saved and sent all the same
-        if not (kind in WIDGETS or "widgetType" in options) or options.get("forceInput"):
+        if not (kind.split(",")[0] in WIDGETS or "widgetType" in options) or options.get("forceInput"):
             continue
         name = prefix + name
         value = next(values, END)

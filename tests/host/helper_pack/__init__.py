@@ -7,10 +7,11 @@ async def comfy_entrypoint():
     from .kept import Keep
     from .packets import DepthAnythingPacket, MogeModel, MogeOfGeometry, MogePacket
     from .raising import Fail
+    from .sounding import Clip, SmallH3Vae
     from .texts import Text
 
     class HelperExtension(ComfyExtension):
         async def get_node_list(self):
-            return [Fail, Keep, MogePacket, DepthAnythingPacket, MogeModel, MogeOfGeometry, Text]
+            return [Fail, Keep, MogePacket, DepthAnythingPacket, MogeModel, MogeOfGeometry, Text, Clip, SmallH3Vae]
 
     return HelperExtension()
