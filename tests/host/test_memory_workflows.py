@@ -1,6 +1,7 @@
 """The workflows that need weights, run in a real ComfyUI server with small random ones in their places."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_the_workflow_makes_a_video_with_the_memory(server_models, name, mode):
 
 
 @pytest.mark.parametrize("name", [*WORKFLOWS, *WALKS, *WITH_SOUND, "walk_with_moge"])
-def test_the_note_names_every_file_its_folder_and_where_it_is_published(name):
+def test_the_note_names_every_file_its_folder_where_it_is_published_and_its_licence(name):
     workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
     (note,) = (node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote")
     files = {
@@ -139,3 +140,4 @@ def test_the_note_names_every_file_its_folder_and_where_it_is_published(name):
         )  # what the browser offers to download
         assert f"models/{model['directory']}" in line
         assert model["url"].split("/resolve/")[0] in line and model["url"].endswith(file)
+        assert re.search(r"\), .*(Apache-2\.0|MIT|Licen[sc]e|Terms of Use)$", line)
