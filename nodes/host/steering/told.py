@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import comfy.ldm.common_dit
 import torch
 from torch import Tensor
 
 from .families import BY_KEYFRAME, BY_LEADING, BY_PICTURE, ZEROS
 from .remembered import Conditioned
+
+PATCH = (1, 2, 2)  # latents of MiniMax H3 to a token of its network
 
 
 def with_start_told(base: Conditioned, video_frames: int) -> Conditioned:
@@ -39,7 +42,8 @@ def with_start_told(base: Conditioned, video_frames: int) -> Conditioned:
 def _keyframes(given: dict, start: Tensor, video_frames: int) -> dict:
     """Keyframes of MiniMax H3, the first one that of the start: a chunk of a walk begins where the one before ended."""
     others = [one for one in given.get("minimax_keyframes") or () if one["resolved_frame_index"] != 0]
-    first = {"resolved_frame_index": 0, "latent": start[:1, :, :1]}
+    picture = comfy.ldm.common_dit.pad_to_patch_size(start[:1, :, :1], PATCH)  # ComfyUI pads the video alone
+    first = {"resolved_frame_index": 0, "latent": picture}
     return {"minimax_keyframes": [first, *others], "minimax_frame_count": video_frames}
 
 

@@ -84,6 +84,14 @@ def test_a_start_is_kept_and_told_as_the_first_keyframe(here, made, model, monke
             assert keyframe["resolved_frame_index"] == 0 and torch.equal(keyframe["latent"], start)
 
 
+@pytest.mark.parametrize("name", ["blend", "guides"])
+def test_an_odd_number_of_tokens_may_have_a_start_and_guides(pack, made, name):
+    odd = world(pack, 24, (5, 9), temporal=4, frames=FRAMES, clip=5, name="minimax_h3")
+    start = torch.randn(1, 24, 1, 5, 9, generator=torch.Generator().manual_seed(2))
+    video, _ = made(odd, start={"samples": start}, **mode(name))
+    torch.testing.assert_close(video[:, :, :1], start, atol=1e-5, rtol=0)
+
+
 def test_a_chunk_begins_with_its_own_start_and_not_with_that_of_the_text(here, made, model, monkeypatch):
     start, theirs = torch.randn(2, 1, 24, 1, 6, 10, generator=torch.Generator().manual_seed(2))
     texts = short_texts()
