@@ -44,7 +44,7 @@ SMALLER = {"steps": STEPS, "width": WIDTH, "height": HEIGHT, "chunk_frames": FRA
 HALF = {2: STEPS // 2}  # start_at_step, end_at_step: where the second sampler takes over
 LATER = {32: 8, 65: 9, 97: 13}  # frames of a path of 17 instead of 65 or 129
 WALKS = {"scene_walk": 17, "scene_walk_prompts": 17, "walk_by_hand": 17}
-WITH_SOUND = ("ltx23_memory", "minimax_h3_memory")  # run by test_sound_workflows
+WITH_SOUND = ("ltx23_memory", "minimax_h3_memory", "ltx23_walk", "minimax_h3_walk")  # run by test_sound_workflows
 SAM3 = ("sam3_model", "sam3_text")  # no small checkpoint of it can be made: left out
 
 
