@@ -209,7 +209,7 @@ def tokens_touched(mask: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def token_mask_pixels(tokens: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """A bool ``(h, w)`` of tokens as bool ``(H, W)`` of the pixels that ``token_pixels`` gathers."""
+    """A mask, or other values, ``(h, w)`` of tokens as ``(H, W)`` of the pixels that ``token_pixels`` gathers."""
     (h, w), (H, W) = tokens.shape, image_size
     return tokens[_owners(H, h)[:, None], _owners(W, w)]
 

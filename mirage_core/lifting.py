@@ -63,7 +63,7 @@ def lift(
     view = keep.nonzero()[:, 0]  # int64 (N,)
     numbers = torch.arange(T) if frames is None else frames
     return PointBlock(
-        xyz=_unprojected(depth, cameras, token_anchor)[keep],
+        xyz=unprojected(depth, cameras, token_anchor)[keep],
         features=rearrange(latents, "t c h w -> t h w c")[keep],
         footprint=(depth * _token_width(cameras, (h, w)))[keep],
         confidence=share[keep],
@@ -72,7 +72,7 @@ def lift(
     )
 
 
-def _unprojected(depth: Tensor, cameras: Cameras, token_anchor: str) -> Tensor:
+def unprojected(depth: Tensor, cameras: Cameras, token_anchor: str) -> Tensor:
     """World points ``(T, h, w, 3)`` of pooled depth ``(T, h, w)``."""
     _, h, w = depth.shape
     K, cam2world = cameras.K, cameras.cam2world
