@@ -34,15 +34,15 @@ def seen_frames(vae, readout: Readout, spec: LatentSpec) -> tuple[Tensor, Tensor
     return frames, _enlarged(readout.known.to(frames).unsqueeze(-1), spec)[each]
 
 
-def with_unknown(frames: Tensor, known: Tensor, grey: float, left: float = 0.0) -> Tensor:
-    """Frames ``(F, H, W, 3)`` with grey where nothing is known.
+def with_unknown(frames: Tensor, known: Tensor, colour: float | Tensor, left: float = 0.0) -> Tensor:
+    """Frames ``(F, H, W, 3)`` with one colour where nothing is known.
 
     Args:
         known: ``(F, H, W, 1)``, 1 where the memory knows the pixel, else 0.
-        grey: 0..1, put there.
+        colour: a grey, or ``(3,)``, 0..1, put there.
         left: share of the frame's own colours that is added to it.
     """
-    return frames * (left + (1 - left) * known) + grey * (1 - known)
+    return frames * (left + (1 - left) * known) + colour * (1 - known)
 
 
 def _rough(readout: Readout, spec: LatentSpec) -> Tensor:
