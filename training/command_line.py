@@ -1,19 +1,21 @@
 """Train branches: small models on walks through rooms, or the published recipe on video; measure what is remembered."""
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 NEEDS_A_RUN = ("decoder", "remember", "export")
+MODES = ("branch", "per-token", "blend")
 
 
 def main() -> None:
     arguments = _parser().parse_args()
-    folder = arguments.folder or Path("output") / "training" / getattr(arguments, "size", arguments.command)
-    if arguments.command in NEEDS_A_RUN and not (folder / "codec.safetensors").is_file():
+    exported = getattr(arguments, "exported", None)
+    name = exported or getattr(arguments, "size", arguments.command)
+    folder = arguments.folder or Path("output") / "training" / name
+    if arguments.command in NEEDS_A_RUN and exported is None and not (folder / "codec.safetensors").is_file():
         sys.exit(
             f"{arguments.command}: {folder} must hold a trained model; it has no codec.safetensors. "
             f"Run python training train --size {arguments.size}."
@@ -31,6 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("remember", help="measure on held-out rooms whether a small model remembers")
     measure.add_argument("--rooms", type=int, default=10)
     measure.add_argument("--seeds", type=int, default=2, help="of the noise, for the walk of each room")
+    measure.add_argument("--modes", nargs="+", choices=MODES, default=MODES, help="how the memory enters; default: all")
+    measure.add_argument("--exported", help="a name of Load Small Model, such as mirage_rooms, instead of a run")
     export = commands.add_parser("export", help="the files of a small model in float16, where ComfyUI looks for models")
     export.add_argument("--models", type=Path, required=True, help="ComfyUI's models folder")
     export.add_argument("--name", default="rooms", help="of the files")
@@ -90,10 +94,19 @@ def _decoder(arguments: argparse.Namespace, folder: Path, device) -> str:
 
 
 def _remember(arguments: argparse.Namespace, folder: Path, device) -> str:
-    from .remember import evaluate
+    import comfy.utils
 
-    report = evaluate(folder, arguments.size, arguments.rooms, arguments.seeds, folder / "remember", device)
-    return json.dumps(report, indent=1)
+    from ..nodes.host.model_files import small_model_paths
+    from .remember import evaluate, table
+    from .train import FILES, SIZES
+
+    comfy.utils.set_progress_bar_enabled(False)  # of every chunk
+    files = [folder / name for name in FILES]
+    if arguments.exported is not None:
+        files = [Path(path) for path in small_model_paths(arguments.exported)]
+    settings, out = SIZES[arguments.size].samples, folder / "remember"
+    report = evaluate(files, settings, arguments.rooms, arguments.seeds, out, arguments.modes)
+    return f"{table(report)}\nin dB; more in {out}"
 
 
 def _export(arguments: argparse.Namespace, folder: Path, device) -> str:

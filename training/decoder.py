@@ -59,8 +59,8 @@ def statistics_of(codec: LearnedCodec) -> Statistics:
 
 @torch.no_grad()
 def pictures_of(codec: LearnedCodec, latents: Tensor) -> Tensor:
-    """Pictures ``(T, H, W, 3)``, 0..1, of raw latents ``(T, C, h, w)`` of the plain patch codec."""
-    video = codec.frames(codec.scaled(rearrange(latents, "t c h w -> 1 c t h w")))
+    """Pictures ``(T, H, W, 3)``, 0..1, of latents ``(T, C, h, w)`` of the codec."""
+    video = codec.frames(rearrange(latents, "t c h w -> 1 c t h w"))
     return rearrange(video, "1 c t h w -> t h w c").clamp(-1, 1) * 0.5 + 0.5
 
 

@@ -9,7 +9,7 @@ from ..mirage_core import MirageError
 from ..mirage_core.storage import write_file
 from ..nodes.host.model_files import small_model_files
 from .decoder import CODEC
-from .train import BRANCH, MODEL
+from .train import FILES
 
 LICENCE = "Apache-2.0"
 
@@ -23,7 +23,7 @@ def export(folder: Path, models: Path, name: str) -> list[Path]:
         MirageError: model or decoder have not been trained.
     """
     written = []
-    for source, (place, file_name) in zip((MODEL, BRANCH, CODEC), small_model_files(name), strict=True):
+    for source, (place, file_name) in zip(FILES, small_model_files(name), strict=True):
         with safe_open(folder / source, "pt") as file:
             metadata = {**(file.metadata() or {}), "license": LICENCE}
             weights = {key: file.get_tensor(key) for key in file.keys()}

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import comfy.model_management
@@ -124,24 +123,6 @@ class Network:
         diffusion_model = patched.model.diffusion_model
         flow = diffusion_model(noisy.transpose(1, 2), timestep, text, transformer_options=options)
         return flow.transpose(1, 2)
-
-    @torch.no_grad()
-    def made(self, sample: Sample, steps: int, seed: int, keep_exact: bool = False) -> Tensor:
-        """Normalised latents ``(B, T, C, h, w)``: Euler's method from noise, frame 0 as the sample has it.
-
-        With ``keep_exact``, tokens that are seen just as they were written stay as they are, as the nodes can do.
-        """
-        noise = torch.randn(sample.latents.shape, generator=torch.Generator().manual_seed(seed)).to(sample.latents)
-        first, x = sample.latents[:, :1], noise
-        even = torch.linspace(1.0, 0.0, steps + 1)
-        sigmas = SAMPLING_SHIFT * even / (1.0 + (SAMPLING_SHIFT - 1.0) * even)
-        for now, then in pairwise(sigmas.tolist()):
-            x = torch.cat([first, x[:, 1:]], dim=1)
-            flow = self.flow(x, x.new_full((len(x),), now), sample)
-            if keep_exact:
-                flow = torch.where(sample.exact, (x - sample.splat) / now, flow)
-            x = x + (then - now) * flow
-        return torch.cat([first, x[:, 1:]], dim=1)
 
 
 def save_network(

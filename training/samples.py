@@ -14,7 +14,6 @@ from torch import Tensor
 
 from ..mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, lift, splat
 from ..mirage_core.codec import CHANNELS, PatchCodec
-from ..mirage_core.readout import EXACT
 from .rooms import Room, make_room
 from .walks import NoWayError, make_walk
 
@@ -110,11 +109,6 @@ class Sample:
 
     def to(self, device: torch.device | str) -> "Sample":
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
-
-    @property
-    def exact(self) -> Tensor:
-        """bool ``(T, 1, h, w)``, as ``Readout.exact``."""
-        return (self.known > 0) & (self.placement.abs().amax(dim=-3, keepdim=True) <= EXACT)
 
     def without_memory(self) -> "Sample":
         return replace(self, **{name: 0.0 * getattr(self, name) for name in ("splat", "known", "placement")})

@@ -21,6 +21,7 @@ from .network import SAMPLING_SHIFT, Network, Shape, save_network, write_new_net
 from .samples import Sample, Settings, Statistics, sample_stream
 
 MODEL, BRANCH = "model.safetensors", "branch.safetensors"
+FILES = (MODEL, BRANCH, CODEC)  # of a run
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Training and measuring, seconds long, and its files in ComfyUI's own nodes."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +10,24 @@ from remembered import CHANNELS, SAMPLER, mode, world
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-SHAPE = dict(dim=256, heads=4, ffn_dim=128, blocks=2, branch_blocks=1)
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def run(training):
-    train, samples = training("train"), training("samples")
-    settings = samples.Settings(image_size=(64, 96), frames=3, walk=5, windows=2)
-    return train.Run(steps=6, batch=2, shape=training("network").Shape(**SHAPE), samples=settings, ema=0.5)
-
-
-@pytest.fixture(scope="module")
-def trained(training, run, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    with torch.inference_mode(False):
-        assert training("train").train(run, folder, CPU)
-    return folder
+def seen(pack, training, network, latents):
+    """A path that stands still, and a memory that shows it ``latents`` ``(T, C, h, w)`` of mean 0 and deviation 1."""
+    (T, _, h, w), core = latents.shape, pack.core
+    known = torch.ones(T, h, w, dtype=torch.bool)
+    readout = core.Readout(
+        latents=network.network.model.model.latent_format.process_out(latents.transpose(0, 1)[None])[0].transpose(0, 1),
+        known=known,
+        depth=known.float(),
+        point=known.long(),
+        offset=torch.zeros(T, 2, h, w),
+        scale=known.float(),
+    )
+    K = torch.tensor([[1.0, 0.0, 0.5], [0.0, w / h, 0.5], [0.0, 0.0, 1.0]])
+    cameras = core.Cameras(torch.eye(4).repeat(4 * (T - 1) + 1, 1, 1), K)
+    return core.LatentPath.of(cameras, training("ways").LATENTS, 16 * w, 16 * h), readout
 
 
 def statistics_of(training, folder: Path):
@@ -113,18 +113,27 @@ def test_the_flow_is_learnt(training, run, trained):
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_an_untrained_network_copies_what_is_remembered(training, tmp_path):
+def test_an_untrained_network_copies_what_is_remembered(training, pack, tmp_path, monkeypatch):
     network_module = training("network")
     files = tmp_path / "model.safetensors", tmp_path / "branch.safetensors"
     network_module.write_new_network(network_module.Shape(dim=256, ffn_dim=64, blocks=3, branch_blocks=2), 0, *files)
-    network = network_module.Network.load(*files)
-    latents = torch.randn(1, 3, 48, 8, 12, generator=torch.Generator().manual_seed(0))
-    everywhere = torch.ones(1, 3, 1, 8, 12)
-    sample = training("samples").Sample(latents, latents, everywhere, torch.zeros(1, 3, 3, 8, 12))
-    made = network.made(sample, steps=20, seed=1)
-    assert float((made - latents).square().mean()) < 0.05  # of a variance of 1
-    forgotten = training("samples").Sample(latents, 0 * latents, 0 * everywhere, torch.zeros(1, 3, 3, 8, 12))
-    assert float((network.made(forgotten, steps=20, seed=1) - latents)[:, 1:].square().mean()) > 0.9
+    ways = training("ways")
+    monkeypatch.setattr(ways, "STEPS", 20)
+    network = ways.Sampled(network_module.Network.load(*files))
+    latents = torch.randn(3, 48, 8, 12, generator=torch.Generator().manual_seed(0))
+    path, readout = seen(pack, training, network, latents)
+    raw = readout.latents
+    deviation = raw.std(dim=(0, 2, 3), keepdim=True)
+
+    def apart(shown) -> float:
+        """Mean squared error of new frames, of a variance of 1."""
+        made = network.chunk(ways.WAYS["branch"], path, shown, raw[:1], seed=1)
+        assert torch.equal(made[0], raw[0])
+        return float(((made - raw) / deviation)[1:].square().mean())
+
+    assert apart(readout) < 0.05
+    forgotten = replace(readout, **{name: torch.zeros_like(getattr(readout, name)) for name in ("latents", "known")})
+    assert apart(forgotten) > 0.9
 
 
 @pytest.mark.parametrize("dim", [128, 192, 250])
@@ -210,8 +219,14 @@ def test_a_decoder_begins_as_the_inverse_transform_and_learns(training, pack, tr
     pictures, _ = room.seen(cameras, settings.image_size)
     latents = samples.encoded(pictures)
     new = decoder.load_codec(tmp_path / "codec.safetensors")
+
+    def of_codec(coefficients):
+        return new.scaled(coefficients.transpose(0, 1)[None])[0].transpose(0, 1)
+
     plain = pack.module("mirage_core.codec").PatchCodec(16).frames(latents.transpose(0, 1)[None])[0].permute(1, 2, 3, 0)
-    torch.testing.assert_close(decoder.pictures_of(new, latents), plain.clamp(-1, 1) * 0.5 + 0.5, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        decoder.pictures_of(new, of_codec(latents)), plain.clamp(-1, 1) * 0.5 + 0.5, atol=1e-5, rtol=0
+    )
     # of one room alone, so that seconds are enough
     monkeypatch.setattr(decoder, "walk_in_a_room", lambda seed, *about: samples.walk_in_a_room(0, *about))
     assert decoder.train_decoder(settings, tmp_path, CPU, 1000.0)
@@ -220,7 +235,9 @@ def test_a_decoder_begins_as_the_inverse_transform_and_learns(training, pack, tr
         assert torch.equal(getattr(learnt, name), getattr(new, name))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
     worn = latents + 0.4 * noise * new.deviation[:, None, None]
-    after, before = (float((decoder.pictures_of(some, worn) - pictures).square().mean()) for some in (learnt, new))
+    after, before = (
+        float((decoder.pictures_of(some, of_codec(worn)) - pictures).square().mean()) for some in (learnt, new)
+    )
     assert after < 0.8 * before
 
 
@@ -235,23 +252,3 @@ def test_points_of_a_learned_codec_are_drawn_in_about_their_colours(training, pa
     drawn = pack.module("nodes.host.formats").colours_of(spec, features)
     true = codec.mean_colours(features) * 0.5 + 0.5
     assert float((drawn - true).abs().mean()) < 0.1 < float((true - 0.5).abs().mean())
-
-
-def test_measuring_compares_the_four_ways_and_draws_sheets(training, run, trained, tmp_path, monkeypatch):
-    remember = training("remember")
-    monkeypatch.setitem(training("train").SIZES, "test", run)
-    monkeypatch.setattr(remember, "CHUNKS", 2)
-    monkeypatch.setattr(remember, "STEPS", 2)
-    report = remember.evaluate(trained, "test", rooms=1, seeds=1, out=tmp_path, device=CPU)
-    assert json.loads((tmp_path / "remember.json").read_text()) == report
-    assert set(report["closed loop"]) == {"memory", "memory, exact tokens kept", "without", "another room's"}
-    assert set(report["one chunk"]) == {"known", "unknown", "splat"}
-    assert report["one chunk"]["splat"] > report["one chunk"]["known"]  # six steps teach nothing
-    frames = 2 * (run.samples.frames - 1) + 1
-    assert all(len(decibels) == frames for decibels in report["along the way"].values())
-    from PIL import Image
-
-    with Image.open(tmp_path / "along_the_way.png") as curve:
-        assert len(curve.getcolors(1 << 20)) > 20  # lines in three colours, smoothed, on white
-    with Image.open(tmp_path / "walk_00.png") as sheet:
-        assert sheet.size == (9 * 96, 6 * 64)
