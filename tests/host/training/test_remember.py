@@ -134,3 +134,26 @@ def test_measuring_compares_the_ways_in_one_table_and_draws_sheets(training, way
         assert len(curve.getcolors(1 << 20)) > 20  # lines in three colours, smoothed, on white
     with Image.open(tmp_path / "walk_00.png") as sheet:
         assert sheet.size == (9 * 96, (2 + len(names)) * 64)
+
+
+@pytest.mark.parametrize("exported", [True, False])
+def test_a_run_or_an_exported_model_is_measured(training, trained, tmp_path, monkeypatch, capsys, exported):
+    import comfy.utils
+
+    asked = []
+    monkeypatch.setattr(comfy.utils, "PROGRESS_BAR_ENABLED", comfy.utils.PROGRESS_BAR_ENABLED)
+    monkeypatch.setattr(training("remember"), "evaluate", lambda *given: asked.append(given))
+    monkeypatch.setattr(training("remember"), "table", lambda report: "the table")
+    folder = tmp_path if exported else trained
+    options = ["--exported", "mirage_rooms"] if exported else []
+    given = ["remember", *options, "--folder", f"{folder}", "--size", "cpu", "--seeds", "3", "--modes", "blend"]
+    monkeypatch.setattr("sys.argv", ["training", *given, "--device", "cpu"])
+    training("command_line").main()
+    ((files, settings, *rest),) = asked
+    assert all(file.is_file() for file in files)
+    ends = ["rooms.safetensors", "rooms_branch.safetensors", "rooms_codec.safetensors"]
+    assert [file.name for file in files] == (
+        [f"mirage_{end}" for end in ends] if exported else [*training("train").FILES]
+    )
+    assert settings == training("train").SIZES["cpu"].samples and rest == [10, 3, folder / "remember", ["blend"]]
+    assert f"the table\nin dB; more in {folder / 'remember'}" in capsys.readouterr().out
