@@ -38,6 +38,8 @@ def evaluate(
 ) -> dict:
     """Measure a network; write ``remember.json``, ``remember.md``, ``along_the_way.png`` and contact sheets to ``out``.
 
+    They are written after every room, for the rooms so far.
+
     Args:
         files: of model, branch and codec.
         rooms: that are walked through.
@@ -56,12 +58,16 @@ def evaluate(
             if seed == 0:
                 with whole_file(out / f"walk_{n:02}.png") as file:
                     contact_sheet(held.pictures, made).save(file, format="PNG")
-    report = {"model": model.name, "rooms": rooms, "seeds": seeds, **found.means()}
+        report = {"model": model.name, "rooms": n + 1, "seeds": seeds, **found.means()}
+        _write(report, out)
+    return report
+
+
+def _write(report: dict, out: Path) -> None:
     with whole_file(out / "along_the_way.png") as file:
         _curve(report["along the way"]).savefig(file, format="png", dpi=110)
     write_text(out / "remember.json", json.dumps(report, indent=1) + "\n")
     write_text(out / "remember.md", table(report))
-    return report
 
 
 class _Found:

@@ -105,6 +105,34 @@ def test_another_rooms_memory_is_brought_to_where_the_walk_begins(pack, training
     assert float(same.float().mean()) > 0.9  # of some the cell is another by rounding
 
 
+class Copying:
+    """In place of a network: makes what it is shown, and notes with which noise."""
+
+    def __init__(self):
+        self.seeds = []
+
+    def chunk(self, way, path, readout, first, seed):
+        self.seeds.append(seed)
+        return torch.cat([first, readout.latents[1:]])
+
+
+def test_only_another_rooms_memory_shows_another_room(ways, held):
+    own, anothers = Copying(), Copying()
+    mine, theirs = (
+        held.one_chunk(copying, ways.WAYS[name])
+        for copying, name in ((own, "branch"), (anothers, "branch, another room's memory"))
+    )
+    assert mine.known == mine.splat == theirs.splat > theirs.known + 3
+    walked, other = (
+        held.made(copying, ways.WAYS[name], seed=2)
+        for copying, name in ((own, "branch"), (anothers, "branch, another room's memory"))
+    )
+    loop = held.closed_loop(walked)
+    assert loop.known == loop.splat and loop.last_known == loop.last_splat  # a copy of the splat is the splat
+    assert held.closed_loop(other).last_against_first < loop.last_against_first - 3
+    assert own.seeds == anothers.seeds and len(set(own.seeds)) == len(own.seeds) == 8
+
+
 def test_modes_are_chosen_and_always_compared(ways, training):
     compared = ["without memory, branch at rest", "without memory", "branch, another room's memory"]
     assert list(ways.ways_of(("blend",))) == ["blend", "blend, branch at rest", *compared]
