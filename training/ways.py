@@ -6,8 +6,10 @@ Each goes through what the nodes go through, the pack's own conditioning and Com
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from einops import rearrange
 from torch import Tensor
@@ -107,9 +109,13 @@ class Sampled:
         made = rearrange(sample(condition(request), settings), "1 c t h w -> t c h w")
         return torch.cat([first, made[1:].to(first)])
 
-    def _model(self, way: Way, path: LatentPath):
-        (model,) = ModelSamplingSD3().patch(self.network.model, SAMPLING_SHIFT)
+    @cached_property
+    def _shifted(self) -> ModelPatcher:
+        """The network as it was trained; it lives as long as this, as ComfyUI expects of what its clones come from."""
+        return ModelSamplingSD3().patch(self.network.model, SAMPLING_SHIFT)[0]
+
+    def _model(self, way: Way, path: LatentPath) -> ModelPatcher:
         if not way.at_rest:
-            return model
+            return self._shifted
         nothing = torch.zeros(LATENTS.channels, *path.size)
-        return attach_branch(model, self.network.branch, nothing, nothing)
+        return attach_branch(self._shifted, self.network.branch, nothing, nothing)

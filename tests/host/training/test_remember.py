@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+ROOT = Path(__file__).parents[3]
 FORGOTTEN = ("latents", "known", "depth", "offset", "scale")
 
 
@@ -185,3 +186,12 @@ def test_a_run_or_an_exported_model_is_measured(training, trained, tmp_path, mon
     )
     assert settings == training("train").SIZES["cpu"].samples and rest == [10, 3, folder / "remember", ["blend"]]
     assert f"the table\nin dB; more in {folder / 'remember'}" in capsys.readouterr().out
+
+
+def test_the_card_shows_what_was_measured(training, ways):
+    report = json.loads((ROOT / "training" / "sheets" / "remember.json").read_text())
+    assert list(report["closed loop"]) == list(ways.WAYS)
+    assert training("remember").table(report) in (ROOT / "nodes" / "assets" / "models" / "README.md").read_text()
+    for readme in (ROOT / "README.md", ROOT / "training" / "README.md"):
+        for way in ("branch", "branch, exact tokens kept", "without memory, branch at rest"):
+            assert f"{report['closed loop'][way]['last_against_first']:.1f} dB" in readme.read_text(), (readme, way)
