@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from .host.latents import as_latent, latent_of
 from .host.notes import show
-from .host.steering.choice import without_effect
+from .host.steering.choice import notes_on
 from .host.steering.conditioning import condition
 from .host.steering.remembered import Conditioned
 from .host.steering.sampling import SamplerSettings, sample
@@ -29,7 +29,7 @@ def _conditioned(inputs: dict) -> tuple[Conditioned, dict]:
     status = f"mode {made.mode}; the memory knows {sum(shares) / len(shares):.0%} of the tokens"
     log.info("Mirage: %s.", status)
     report = {"mirage_conditioning": [{"mode": made.mode, "known": shares}]}
-    return made, {**report, **show(status, without_effect(request.steering, made.mode, request.model))}
+    return made, {**report, **show(status, notes_on(request, made.mode))}
 
 
 def _readout(made: Conditioned) -> tuple:

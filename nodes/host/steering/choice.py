@@ -12,6 +12,7 @@ from .families import GREY_CLIP
 from .models import ModelKind
 from .modes import MODES
 from .request import AUTO, SCORES, Request, Steering
+from .told_cameras import camera_notes, check_cameras
 
 PATCHES = ("branch", "uni3c")  # modes of a connected patch; the network is left uncompiled, see compiling.py
 NEEDS = {  # what a mode needs that not every model has
@@ -65,6 +66,8 @@ def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> Non
     steering, spec = request.steering, request.memory.spec
     texts = [request.positive, request.negative]
     check_keyframes(texts, len(request.path.video))
+    if kind.family.cameras:
+        check_cameras(texts, request.path, spec.spatial)
     if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
         raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
     check_choice("score", steering.score, SCORES)
@@ -76,8 +79,10 @@ def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> Non
         raise MirageError("model: context windows cannot be combined with a memory, which is read for the whole path.")
 
 
-def without_effect(steering: Steering, mode: str, model: ModelPatcher) -> list[str]:
-    """What is connected to a node that conditions a model, and has no effect in the mode that was chosen."""
+def notes_on(request: Request, mode: str) -> list[str]:
+    """What is connected to a node that conditions a model, and has no effect in the mode that was chosen, or another
+    one than may be meant."""
+    steering, kind = request.steering, ModelKind.of(request.model)
     if steering.strength == 0:
         return ["strength: 0 is the plain model. The memory, and what is connected for it, have no effect."]
     why = f"auto has taken mode {mode}" if steering.mode == AUTO else f"the mode is {mode}"
@@ -86,14 +91,14 @@ def without_effect(steering: Steering, mode: str, model: ModelPatcher) -> list[s
         for name in ("branch", "uni3c")
         if getattr(steering, name) is not None and mode != name
     ]
-    family = ModelKind.of(model).family
+    family = kind.family
     grey = mode == "concat" and family.picture is not None and family.picture.unknown == GREY_CLIP
     encodes = mode == "vace" or grey or (mode == "branch" and steering.score == SCORES[0])
     if steering.vae is not None and not encodes:
         notes.append(f"vae: is connected, but has no effect: {why}, which encodes nothing.")
-    if mode in (*PATCHES, *family.inside) and is_compiled(model):
+    if mode in (*PATCHES, *family.inside) and is_compiled(request.model):
         notes.append(f"model: is compiled, which has no effect: {why}, which works inside the network.")
-    return notes
+    return notes + camera_notes([request.positive, request.negative], kind)
 
 
 def _check_latents(name: str, branch: Branch) -> None:

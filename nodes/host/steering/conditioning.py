@@ -25,6 +25,7 @@ from .sound import sound_of
 from .start import remembered_frames, start_frames
 from .token_timesteps import give_tokens_their_timesteps
 from .told import with_start_told
+from .told_cameras import with_cameras_told
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,10 @@ def condition(request: Request) -> Conditioned:
     spatial = request.memory.spec.spatial
     remembered = Remembered(kind, readout, spatial, start, 1.0 - denoise, front, references, request.preceding)
     base = Conditioned(request.model.clone(), *texts, start, denoise, mode, remembered, behind, sound)
-    return _steered(with_start_told(base, len(request.path.video)), request.steering)
+    base = with_start_told(base, len(request.path.video))
+    if request.steering.strength != 0:
+        base = with_cameras_told(base, request.path)
+    return _steered(base, request.steering)
 
 
 def _steered(base: Conditioned, steering: Steering) -> Conditioned:

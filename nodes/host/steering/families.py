@@ -61,6 +61,7 @@ class Family:
         inside: modes that work inside the network, which is then left uncompiled, see compiling.py.
         sound_axis: of its sound latents, the axis of time; 0 = it makes no sound.
         needs_sound: it makes no video without.
+        cameras: it is told the camera of every video frame, by ``camera_conditions``.
         begins_with_reference: its first latent frame is a reference picture, and the video begins with the second.
         refusal: why no memory can steer it.
     """
@@ -73,6 +74,7 @@ class Family:
     inside: tuple[str, ...] = ()
     sound_axis: int = 0
     needs_sound: bool = False
+    cameras: bool = False
     begins_with_reference: bool = False
     refusal: str = ""
 
@@ -81,10 +83,14 @@ WAN = Family()
 
 # Wan models by the input channels that they have beside those of the latent.
 WAN_PICTURES = {
-    16: Family(("blend", "concat"), start=BY_PICTURE, picture=Picture(MEAN, masked=False)),  # 2.1 Fun-Camera
-    20: Family(("concat", "blend"), picture=Picture()),  # image-to-video, Fun-InP, 2.2 Fun-Camera
+    20: Family(("concat", "blend"), picture=Picture()),  # image-to-video, Fun-InP
     32: Family(("concat", "blend"), picture=Picture(MEAN, masked=False, after_control=True)),  # Fun-Control
     36: Family(("concat", "blend"), picture=Picture(MEAN, after_control=True, mask_index=16)),  # 2.2's
+}
+# Fun-Camera, likewise: 2.1 and 2.2.
+CAMERA_PICTURES = {
+    16: Family(("blend", "concat"), start=BY_PICTURE, picture=Picture(MEAN, masked=False), cameras=True),
+    20: Family(("concat", "blend"), picture=Picture(), cameras=True),
 }
 # Models of 48 latent channels, likewise.
 WAN22_PICTURES = {
@@ -97,6 +103,8 @@ WAN22_PICTURES = {
         picture=Picture(MEAN, after_control=True, mask_index=48),
     ),
 }
+
+BY_CHANNELS = {"WAN21_Camera": CAMERA_PICTURES, "WAN22": WAN22_PICTURES}  # other Wan classes: WAN_PICTURES
 
 FAMILIES = {
     "LTXV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND),
@@ -134,4 +142,4 @@ def family_of(name: str, model_type: str, beside: int | None) -> Family:
         return Family(refusal="works on pictures that are there already")
     if name in FAMILIES or beside is None:
         return FAMILIES.get(name, Family())
-    return (WAN22_PICTURES if name == "WAN22" else WAN_PICTURES).get(beside, WAN)
+    return BY_CHANNELS.get(name, WAN_PICTURES).get(beside, WAN)

@@ -12,12 +12,13 @@ from ....mirage_core.chunks import Chunk
 from ....mirage_core.update import Estimate
 from ....mirage_core.walk import ChunkRequest
 from ..decoding import decoded
-from ..steering.choice import choose_mode, without_effect
+from ..steering.choice import choose_mode, notes_on
 from ..steering.conditioning import condition
 from ..steering.models import ModelKind
 from ..steering.request import AUTO, Request
 from ..steering.sampling import MAX_SEED, SamplerSettings, sample
 from ..steering.sound import Sound
+from ..steering.told_cameras import refuse_cameras
 from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
 
@@ -57,14 +58,16 @@ class WalkInputs:
         """What is connected and has no effect.
 
         Raises:
-            MirageError: the model cannot take the mode; found before any long work.
+            MirageError: the model cannot take the mode, or texts do not fit a walk; found before any long work.
         """
-        request = self.request
-        mode = choose_mode(request, ModelKind.of(request.model))
+        request, kind = self.request, ModelKind.of(self.request.model)
+        mode = choose_mode(request, kind)
         steering = replace(request.steering, vae=None)  # the walk decodes with it in any mode
         shown = [self.text_of(chunk) for chunk in plan]
+        if len(plan) > 1:
+            refuse_cameras([*shown, request.negative], kind)
         starts = ", ".join(str(chunk.start) for chunk in plan)
-        return without_effect(steering, mode, request.model) + [
+        return notes_on(replace(request, steering=steering), mode) + [
             f"prompts: the one from video frame {prompt.frame} has no effect. It holds for chunks that begin there or "
             f"later, until another takes its place; they begin at {starts}."
             for prompt in self.prompts
