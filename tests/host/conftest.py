@@ -64,7 +64,14 @@ def comfy(host, tmp_path_factory):
 
     async def load() -> None:
         await nodes.init_public_apis()
-        for extra in ("nodes_wan.py", "nodes_model_patch.py", "nodes_lt.py", "nodes_minimax_h3.py"):
+        for extra in (
+            "nodes_wan.py",
+            "nodes_model_patch.py",
+            "nodes_lt.py",
+            "nodes_minimax_h3.py",
+            "nodes_ar_video.py",
+            "nodes_custom_sampler.py",
+        ):
             assert await nodes.load_custom_node(str(host / "comfy_extras" / extra), module_parent="comfy_extras")
         assert await nodes.load_custom_node(str(ROOT))
 

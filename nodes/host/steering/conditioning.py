@@ -12,7 +12,8 @@ from torch import Tensor
 from ....mirage_core import MirageError
 from ..memory_device import on_intermediate_device, read
 from ..threads import limit_threads
-from .choice import check_what_is_connected, choose_mode
+from .blocks import Block, block_of, check_block
+from .choice import PATCHES, check_what_is_connected, choose_mode
 from .connected import with_references
 from .families import BEHIND, BY_MASK, FRAME
 from .models import ModelKind
@@ -66,7 +67,7 @@ def _steered(base: Conditioned, steering: Steering) -> Conditioned:
     remembered, family, denoise = base.remembered, base.remembered.kind.family, base.denoise
     steers, kept, masks = steering.strength != 0, bool((denoise < 1).any()), family.start == BY_MASK
     if steers or (kept and not masks):
-        _refuse_other_latents(base.model, remembered.kind, remembered.size)
+        _refuse_other_latents(base.model, remembered.kind, remembered.size, base.mode if steers else "")
     if steers:
         limit_threads(base.model, remembered.size)
         base = replace(base, latents=remembered.latents)
@@ -81,26 +82,36 @@ def _steered(base: Conditioned, steering: Steering) -> Conditioned:
     return base if masks or base.sound is None else hold_sound(base)
 
 
-def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int]) -> None:
-    """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others."""
+def _refuse_other_latents(model: ModelPatcher, kind: ModelKind, size: tuple[int, int, int], mode: str) -> None:
+    """Patch ``model``, a clone: it samples latents of the size that the memory was read for, and no others.
+
+    Args:
+        mode: in which the memory steers, if it does.
+    """
     T, *tokens = size
 
-    def fits(x: Tensor, shape: Shape) -> bool:
+    def fits(x: Tensor, shape: Shape, block: Block | None) -> bool:
         if not kind.video:
             return shape[1:] == (kind.channels, *tokens) and len(x) == T
         frames = shape[2] if len(shape) == 5 else 0
-        with_guides = frames > T and kind.family.guides == BEHIND
-        return shape[1:] == (kind.channels, frames, *tokens) and (frames == T or with_guides)
+        if shape[1:] != (kind.channels, frames, *tokens):
+            return False
+        if block is not None:
+            return block.frames == T
+        return frames == T or (frames > T and kind.family.guides == BEHIND)
 
-    def check(executor, x: Tensor, *args, **kwargs) -> Tensor:
-        (conds, *_) = executor.class_obj.conds.values()
-        shape = packed_shape(conds) or tuple(x.shape)
-        if not fits(x, shape):
+    def check(executor, x: Tensor, timestep: Tensor, model_options: dict = {}, seed: int | None = None) -> Tensor:  # noqa: B006
+        guider = executor.class_obj
+        (conds, *_) = guider.conds.values()
+        shape, block = packed_shape(conds) or tuple(x.shape), block_of(model_options, x)
+        check_block(block, guider.cfg, mode, in_network=mode in PATCHES)
+        if not fits(x, shape, block):
+            there = shape if block is None else (*shape[:2], block.frames, *shape[3:])
             raise MirageError(
                 f"latent: must be the one that comes with the conditioned model, {T} latent frames of {tuple(tokens)} "
-                f"tokens (h, w), as the memory was read; the sampler brings {shape}. Sample that one."
+                f"tokens (h, w), as the memory was read; the sampler brings {there}. Sample that one."
             )
-        return executor(x, *args, **kwargs)
+        return executor(x, timestep, model_options, seed)
 
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, check)
 

@@ -17,6 +17,7 @@ BY_MASK = "mask"  # the noise mask, which is kept
 BY_PICTURE = "picture"  # ``concat_latent_image`` and ``concat_mask``
 BY_LEADING = "leading frames"  # ``time_dim_replace`` and ``concat_mask``
 BY_KEYFRAME = "keyframe"  # ``minimax_keyframes``: clean tokens at the time of their frame
+BY_CONTEXT = "context"  # ``ar_config``: frames that a causal network has read before it makes the next ones
 HELD = "held"  # not at all: they are put back after each step
 
 # Where guides stand: tokens beside those of the video, each at the time of its frame.
@@ -113,6 +114,7 @@ FAMILIES = {
         ("blend", "guides"), start=BY_KEYFRAME, guides=ROWS, inside=("guides",), sound_axis=3, needs_sound=True
     ),
     "WAN21_Vace": Family(("vace", "blend")),
+    "WAN21_CausalAR": Family(start=BY_CONTEXT),
     "WAN21_SCAIL2": Family(("per-token", "blend"), mask=CHANNEL, start=BY_MASK),
     "WAN22_Animate": Family(("concat", "blend"), picture=Picture(), begins_with_reference=True),
     "WAN21_HuMo": WAN,  # it has picture channels, and writes over them

@@ -17,6 +17,7 @@ from torch import Tensor
 import nodes as host_nodes  # ComfyUI's own module of that name
 
 from ....mirage_core import MirageError
+from .blocks import block_of
 from .branch import attach_branch
 from .compiling import leave_uncompiled
 from .connected import as_batch, control_video, start_picture
@@ -246,9 +247,10 @@ def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindo
             return x0
         if not kind.video:
             return torch.lerp(x0, target.to(x0), share.to(x0))
-        shape = packed_shape(args["cond"])
-        video = torch.lerp(video_of(x0, target.shape[2], shape), target.to(x0), share.to(x0))
-        return with_video(x0, video, shape)
+        shape, block = packed_shape(args["cond"]), block_of(args["model_options"], x0)
+        part = slice(0, target.shape[2]) if block is None else block.part
+        there, of_it = target[:, :, part].to(x0), share[:, :, part].to(x0)
+        return with_video(x0, torch.lerp(video_of(x0, there.shape[2], shape), there, of_it), shape)
 
     model = base.model.clone()
     model.set_model_sampler_post_cfg_function(pull)

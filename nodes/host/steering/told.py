@@ -7,7 +7,8 @@ import comfy.ldm.common_dit
 import torch
 from torch import Tensor
 
-from .families import BY_KEYFRAME, BY_LEADING, BY_PICTURE, ZEROS
+from .blocks import begin_with
+from .families import BY_CONTEXT, BY_KEYFRAME, BY_LEADING, BY_PICTURE, ZEROS
 from .remembered import Conditioned
 
 PATCH = (1, 2, 2)  # latents of MiniMax H3 to a token of its network
@@ -34,6 +35,8 @@ def with_start_told(base: Conditioned, video_frames: int) -> Conditioned:
         mask[:, :, :leading] = 0.0
         told = {"time_dim_replace": start[:, :, :leading], "concat_mask": mask}
         return _told(base, lambda given: {} if "time_dim_replace" in given else told)
+    if how == BY_CONTEXT and leading:
+        begin_with(base.model, start[:, :, :leading])  # a clone
     if how == BY_KEYFRAME and leading:
         return _told(base, lambda given: _keyframes(given, start, video_frames))
     return base
