@@ -72,7 +72,8 @@ def _steered(base: Conditioned, steering: Steering) -> Conditioned:
         limit_threads(base.model, remembered.size)
         base = replace(base, latents=remembered.latents)
         labels = (kept and remembered.kind.reference_tokens) or _uneven(denoise)  # that ComfyUI gets wrong
-        if family.mask == FRAME and "per-token" in family.entries and base.mode != "per-token" and labels:
+        told = base.mode in ("per-token", "concat")  # which give the timesteps themselves
+        if family.mask == FRAME and "per-token" in family.entries and not told and labels:
             give_tokens_their_timesteps(base.model, ALWAYS, denoise)
         base = MODES[base.mode](base, steering)
         if steering.keep_exact:

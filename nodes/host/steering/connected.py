@@ -45,7 +45,7 @@ def with_references(
         MirageError: a control, or a start picture in mode concat, is not of the size of the path.
     """
     if mode == "concat":
-        _check_start_pictures(texts, size)
+        _check_start_pictures(texts, kind, size)
     device = comfy.model_management.intermediate_device()
     front = torch.zeros(1, kind.channels, 0, *size[1:], device=device)
     controls = [
@@ -95,7 +95,7 @@ def _fitted(values: dict, kind: ModelKind, size: tuple[int, int, int], count: in
     }
 
 
-def _check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None:
+def _check_start_pictures(texts: list[list], kind: ModelKind, size: tuple[int, int, int]) -> None:
     """Raise MirageError if the pictures that texts bring for an image-to-video model cannot stay beside a memory.
 
     Args:
@@ -106,7 +106,7 @@ def _check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None
         picture = values.get("concat_latent_image")
         if picture is None:
             continue
-        mask = _picture_mask(values)
+        mask = _picture_mask(values, kind)
         given = (mask < 1).any(dim=1)  # (B, T', h, w)
         fits = list(picture.shape[3:]) == list(mask.shape[3:]) == tokens and mask.shape[1] in (1, 4)
         if not fits or bool(given[:, T:].any()):
@@ -123,34 +123,57 @@ def _check_start_pictures(texts: list[list], size: tuple[int, int, int]) -> None
             )
 
 
-def start_picture(values: dict, empty: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+def start_picture(values: dict, kind: ModelKind, empty: Tensor) -> tuple[Tensor, Tensor]:
     """The picture channels that a text brings for an image-to-video model, as long as the path.
 
     Args:
         values: of one text; without a picture of its own it gets ``empty``.
         empty: ``(1, C, T, h, w)`` what stands for nothing, raw VAE scale.
-        first: of the channels; those of a control video may stand before them.
 
     Returns:
         ``(B, C, T, h, w)``, and its mask ``(B, 1|4, T, h, w)``, 0 = given, 1 = to be made.
     """
-    picture, (C, T) = values.get("concat_latent_image"), empty.shape[1:3]
-    if picture is None or picture.shape[1] < first + C:
+    picture, T = _picture(values, kind), empty.shape[2]
+    if picture is None:
         return empty, torch.ones_like(empty[:, :1])
-    picture, mask = picture[:, first : first + C, :T].to(empty), _picture_mask(values)[:, :, :T].to(empty)
-    rest = empty[:, :, picture.shape[2] :].expand(len(picture), -1, -1, -1, -1)  # of which nothing was said
-    return torch.cat([picture, rest], dim=2), F.pad(mask, (0, 0, 0, 0, 0, T - mask.shape[2]), value=1.0)
+    mask = _picture_mask(values, kind)[:, :, :T].to(empty)
+    return _as_long(picture, empty), F.pad(mask, (0, 0, 0, 0, 0, T - mask.shape[2]), value=1.0)
 
 
 def control_video(values: dict, empty: Tensor) -> Tensor:
-    """The channels of a control video that a text brings, as ``start_picture``; ``empty`` without one."""
-    control, _ = start_picture({**values, "concat_mask": None}, empty)
-    return control
+    """The channels of a control video that a text brings, like ``empty``; that itself without one."""
+    picture = values.get("concat_latent_image")
+    return empty if picture is None else _as_long(picture[:, : empty.shape[1]], empty)
 
 
-def _picture_mask(values: dict) -> Tensor:
-    mask = values.get("concat_mask")
-    return torch.ones_like(values["concat_latent_image"][:, :1]) if mask is None else mask
+def _picture(values: dict, kind: ModelKind) -> Tensor | None:
+    """``(B, C, T', h, w)`` of a text: those of a control video may stand before it."""
+    picture = values.get("concat_latent_image")
+    first = kind.channels if kind.family.picture.after_control else 0
+    if picture is None or picture.shape[1] < first + kind.channels:
+        return None
+    return picture[:, first : first + kind.channels]
+
+
+def _picture_mask(values: dict, kind: ModelKind) -> Tensor:
+    """``(B, 1|4, T', h, w)`` of a text that brings picture channels, 0 = given, 1 = to be made.
+
+    A model without channels for a mask (Fun-Control of Wan 2.1) brings none: what ComfyUI's node was not given is left
+    at the mean.
+    """
+    mask, picture = values.get("concat_mask"), _picture(values, kind)
+    if mask is not None:
+        return mask
+    if picture is None or kind.family.picture.masked:
+        return torch.ones_like(values["concat_latent_image"][:, :1])
+    mean = torch.isclose(picture, kind.empty(picture)).all(dim=1, keepdim=True).flatten(3).all(dim=3)  # (B, 1, T')
+    return mean[..., None, None].to(picture).expand(-1, -1, -1, *picture.shape[3:])
+
+
+def _as_long(picture: Tensor, empty: Tensor) -> Tensor:
+    """``picture`` cut, or gone on with ``empty``, of which nothing was said."""
+    picture = picture[:, :, : empty.shape[2]].to(empty)
+    return torch.cat([picture, empty[:, :, picture.shape[2] :].expand(len(picture), -1, -1, -1, -1)], dim=2)
 
 
 def as_batch(value: Tensor, batch: int) -> Tensor:

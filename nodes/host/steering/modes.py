@@ -102,8 +102,8 @@ def concat(base: Conditioned, steering: Steering) -> Conditioned:
     nothing = _nothing(base, steering)
 
     def values(text: dict, steers: bool) -> dict:
-        first = remembered.kind.channels if layout.after_control else 0
-        picture, mask = (as_batch(value, len(remembered.latents)) for value in start_picture(text, nothing, first))
+        given = start_picture(text, remembered.kind, nothing)
+        picture, mask = (as_batch(value, len(remembered.latents)) for value in given)
         theirs = (mask < 1).any(dim=1, keepdim=True)  # (B, 1, T, h, w)
         share = remembered.known * (steering.strength if steers else 0.0)
         share = torch.where(remembered.kept_whole, 1.0, torch.where(theirs, 0.0, share))

@@ -194,3 +194,119 @@ def test_what_the_sampler_of_blocks_cannot_do_is_told_in_words(pack, in_blocks, 
             pack.core.MirageError, match=rf"latent: must be the one .*brings \(1, 16, {frames}, 6, 10\)"
         ):
             in_blocks(model, here, 1, latent=torch.zeros(1, 16, frames, 6, 10))
+
+
+def fun_control(version):
+    if version == "2.1":  # 48 channels: x, control, start
+        return wan("WanModel", model_type="i2v", in_dim=48)
+    return wan("WanModel", in_dim=52, in_dim_ref_conv=16)  # and a mask of the start before it
+
+
+def control_texts(pack, extras, here, version, **pictures):
+    """As ComfyUI's node hands them on, with a control video."""
+    (H, W), node = here.size, "WanFunControlToVideo" if version == "2.1" else "Wan22FunControlToVideo"
+    video = torch.rand(9, H, W, 3, generator=torch.Generator().manual_seed(4))
+    output = pack.node(node).execute(
+        **texts_with(), vae=extras["vace"]["vae"], width=W, height=H, length=9, batch_size=1, control_video=video,
+        **pictures,
+    )  # fmt: skip
+    return dict(zip(("positive", "negative"), output.result, strict=False))
+
+
+def parts(call, version):
+    """Control, start and the mask of the start (1 = given) that Fun-Control reads."""
+    if version == "2.1":
+        control, start = call["x"][:, 16:].split((16, 16), dim=1)
+        return control, start, None
+    control, mask, start = call["x"][:, 16:].split((16, 4, 16), dim=1)
+    return control, start, mask
+
+
+def assert_masked(mask, given):
+    if mask is not None:
+        assert torch.equal(mask, given.float().expand_as(mask))
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_fun_control_reads_the_control_of_its_texts_and_the_splat_as_its_start(
+    pack, made, extras, monkeypatch, version
+):
+    here, model = world(pack, 16), fun_control(version)
+    texts = control_texts(pack, extras, here, version)
+    theirs = normal(model, texts["positive"][0][1]["concat_latent_image"][:, :16].clone())
+    expected = torch.where(here.known, normal(model, here.splat), 0.0)
+    assert made(model, here, **texts)[1] == "concat"
+    for call in seen_by(model, monkeypatch, made, here, **texts):
+        control, start, mask = parts(call, version)
+        torch.testing.assert_close(control, theirs.expand_as(control))
+        torch.testing.assert_close(start, expected.expand_as(start), atol=1e-6, rtol=1e-6)
+        assert_masked(mask, here.known)
+    for call in seen_by(model, monkeypatch, made, here):  # and without a control video: nothing is said of it
+        control, start, mask = parts(call, version)
+        torch.testing.assert_close(control, torch.zeros_like(control), atol=1e-6, rtol=0)
+        torch.testing.assert_close(start, expected.expand_as(start), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_the_start_picture_of_fun_control_stays(pack, made, extras, monkeypatch, version):
+    here, model = world(pack, 16), fun_control(version)
+    pictures = {"start_image": torch.rand(1, *here.size, 3, generator=torch.Generator().manual_seed(1))}
+    if version == "2.2":  # whose node has no socket for it
+        texts = control_texts(pack, extras, here, "2.1", **pictures)
+        mask = torch.ones(1, 4, 3, 6, 10)
+        mask[:, :, 0] = 0.0
+        for entries in texts.values():
+            entries[0][1].update(concat_mask=mask, concat_mask_index=16)
+    else:
+        texts = control_texts(pack, extras, here, version, **pictures)
+    theirs = normal(model, texts["positive"][0][1]["concat_latent_image"][:, 16:].clone())
+    first = (torch.arange(3) == 0)[:, None, None]
+    expected = torch.where(here.known & ~first, normal(model, here.splat), theirs)
+    _, start, mask = parts(seen_by(model, monkeypatch, made, here, **texts)[0], version)
+    torch.testing.assert_close(start, expected.expand_as(start), atol=1e-6, rtol=1e-6)
+    assert_masked(mask, here.known | first)
+
+
+def test_start_pictures_for_all_of_fun_control_leave_nothing_to_the_memory(pack, made, extras):
+    here = world(pack, 16)
+    texts = control_texts(pack, extras, here, "2.1", start_image=torch.rand(9, *here.size, 3))
+    with pytest.raises(pack.core.MirageError, match="pictures that they hold must leave something to the memory"):
+        made(fun_control("2.1"), here, **texts)
+
+
+def whole_patches(known):
+    """bool ``(T, h, w)``: cells of patches of 2 x 2 tokens that are wholly known."""
+    T, h, w = known.shape
+    whole = known.view(T, h // 2, 2, w // 2, 2).all(4).all(2)
+    return whole.repeat_interleave(2, 1).repeat_interleave(2, 2)
+
+
+def test_fun_5b_inp_is_shown_the_splat_and_told_the_timestep_of_every_token(pack, made, extras, monkeypatch):
+    here, model = world(pack, 48), wan("WanModel", in_dim=100, out_dim=48)
+    grey = normal(model, extras["branch"]["vae"].encode(torch.full((9, *here.size, 3), 0.5)))
+    shown, whole = torch.where(here.known, normal(model, here.splat), grey), whole_patches(here.known)
+    assert made(model, here, vae=extras["branch"]["vae"])[1] == "concat"
+    calls = seen_by(model, monkeypatch, made, here, vae=extras["branch"]["vae"])
+    for call in calls:
+        x, mask, picture = call["x"].split((48, 4, 48), dim=1)
+        torch.testing.assert_close(picture, shown.expand_as(picture), atol=1e-5, rtol=1e-5)
+        assert torch.equal(mask, here.known.float().expand_as(mask))
+        torch.testing.assert_close(x[0][:, whole], normal(model, here.splat)[0][:, whole], atol=1e-5, rtol=0)
+        t = call["t"].view(2, 3, 3, 5).repeat_interleave(2, 2).repeat_interleave(2, 3)
+        assert torch.equal(t == 0, whole.expand_as(t)) and len(t.unique()) == 2
+    first = calls[0]["x"][0][:48][:, ~whole]
+    assert first.std() == pytest.approx(1.0, abs=0.1)  # noise, of all of the unknown
+
+
+def test_a_start_of_fun_5b_inp_that_is_kept_in_part_is_told_once(pack, made, extras, monkeypatch):
+    """Told twice, its prediction would be moved back twice."""
+    here, model = world(pack, 48), wan("WanModel", in_dim=100, out_dim=48)
+    mask = torch.ones(1, 1, 3, 6, 10)
+    mask[:, :, :, :4] = 0.5
+    start = {"samples": torch.randn(1, 48, 3, 6, 10), "noise_mask": mask}
+    given = {"start": start, "vae": extras["branch"]["vae"]}
+    t = seen_by(model, monkeypatch, made, here, **given)[0]["t"].view(2, 3, 3, 5)
+    t = t.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert bool((t[:, (mask[0, 0] == 0.5) & ~whole_patches(here.known)] == 500.0).all())
+    patched = pack.node("Mirage_ApplyMemory").execute(model=model, **here.inputs(**given)).result[0]
+    assert len(patched.wrappers["apply_model"]["mirage_token_timesteps"]) == 1
