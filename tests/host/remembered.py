@@ -112,6 +112,11 @@ def text(seed: int, batch: int = 1) -> list:
     return [[torch.randn(batch, 7, 4096, generator=generator), {}]]
 
 
+def texts_with(**values) -> dict:
+    """Both texts, which bring these values too."""
+    return {"positive": [[text(1)[0][0], dict(values)]], "negative": [[text(2)[0][0], dict(values)]]}
+
+
 def mode(name: str, start_percent: float = 0.0, end_percent: float = 1.0, **settings) -> dict:
     """The dynamic choice as ComfyUI hands it to a node."""
     return {"mode": {"mode": name, "start_percent": start_percent, "end_percent": end_percent, **settings}}

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from families import Read
 from remembered import CHANNELS, MODELS, SAMPLER, WALK, WALK_SAMPLER, Pack, first, settings, text, world
 
 
@@ -103,3 +104,28 @@ def long(pack, scene):
         return here
 
     return build
+
+
+@pytest.fixture
+def made(pack, extras):
+    """Latents of Memory-Conditioned Sampler on a model of one's own, in two steps, and the mode that it used."""
+
+    def run(model, here, **others):
+        inputs = here.inputs(**{"vae": extras["vace"]["vae"], **SAMPLER, "steps": 2, **others})
+        output = pack.node("Mirage_MemorySampler").execute(model=model, **inputs)
+        return output.result[0]["samples"], output.ui["mirage_conditioning"][0]["mode"]
+
+    return run
+
+
+@pytest.fixture
+def network_reads(made, monkeypatch):
+    """What ComfyUI hands to the network of a model of one's own, call after call."""
+
+    def run(model, here, **others):
+        with monkeypatch.context() as patch:
+            read = Read(model, patch)
+            made(model, here, **others)
+        return read.calls
+
+    return run
