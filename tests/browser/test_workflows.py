@@ -5,13 +5,14 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from workflow_to_prompt import workflow_to_prompt
 
 ROOT = Path(__file__).parent.parent.parent
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
-def test_a_workflow_opens_complete_and_as_it_was_saved(page, file):
+def test_a_workflow_opens_complete_and_as_it_was_saved(page, server, file):
     workflow = json.loads(file.read_text())
     page.load(workflow, file.stem)
     page.show()
@@ -23,6 +24,11 @@ def test_a_workflow_opens_complete_and_as_it_was_saved(page, file):
         kept = node.get("widgets_values") or []
         assert (loaded[node["id"]] or [])[: len(kept)] == kept, f"node {node['id']} ({node['type']})"
     assert_apart(page, workflow)
+    prompt = page.js("return (await app.graphToPrompt()).output")
+    for number, node in workflow_to_prompt(workflow, server.object_info()).items():  # as the tests of ComfyUI run it
+        viewer = {name: prompt[number]["inputs"][name] for name in ("viewport_state",) if name in node["inputs"]}
+        assert prompt[number]["class_type"] == node["class_type"]
+        assert prompt[number]["inputs"] == {**node["inputs"], **viewer}, f"node {number} ({node['class_type']})"
 
 
 def assert_apart(page, workflow):
@@ -53,11 +59,12 @@ def inside(inner, outer):
     return all(outer[axis] <= inner[axis] and inner[axis + 2] <= outer[axis + 2] for axis in (0, 1))
 
 
-def test_what_is_missing_can_be_downloaded_from_the_page(page):
+@pytest.mark.parametrize("name, count", [("walk_with_moge", 2), ("ltx23_memory", 4), ("minimax_h3_memory", 6)])
+def test_what_is_missing_can_be_downloaded_from_the_page(page, name, count):
     """There are no weights on this server."""
-    page.load(json.loads((ROOT / "workflows" / "walk_with_moge.json").read_text()), "walk_with_moge")
+    page.load(json.loads((ROOT / "workflows" / f"{name}.json").read_text()), name)
     missing = page.js("return store('missingModel').missingModelCandidates.map(({name, url}) => [name, url ?? null])")
-    assert len(missing) == 2 and all(url and url.endswith(f"/{name}") for name, url in missing)
+    assert len(dict(missing)) == count and all(url and url.endswith(f"/{file}") for file, url in missing)
 
 
 def test_no_loader_says_undefined(page):
