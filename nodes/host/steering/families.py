@@ -80,6 +80,8 @@ class Family:
     refusal: str = ""
 
 
+# Text-to-video. A text can make it Bernini, by ``context_latents``: whole videos and pictures that it was trained to
+# edit. No mask says what is unknown of them, so that a splat with holes would be a video of holes: none is added.
 WAN = Family()
 
 # Wan models by the input channels that they have beside those of the latent.

@@ -195,3 +195,18 @@ def test_the_history_of_scail_2_begins_with_the_start_and_weighs_the_memory(pack
 def test_a_part_of_the_schedule_is_refused_where_the_history_is_the_same_at_every_step(pack, made):
     with pytest.raises(pack.core.MirageError, match="start_percent, end_percent: must be 0 and 1 in mode per-token"):
         made(scail2(), world(pack, 16), **mode("per-token", 0.0, 0.8))
+
+
+def test_the_videos_of_bernini_stay_beside_the_memory(pack, models, network_reads, made):
+    here, model = world(pack, 16), models["wan21_t2v"]
+    generator = torch.Generator().manual_seed(6)
+    context = [torch.randn(1, 16, frames, 6, 10, generator=generator) for frames in (3, 1)]  # to edit, and a picture
+    texts = texts_with(context_latents=context)
+    latents, chosen = made(model, here, **texts)
+    assert chosen == "blend"
+    torch.testing.assert_close(latents[0][:, here.known], here.splat[0][:, here.known], atol=1e-5, rtol=0)
+    assert not torch.equal(latents, made(model, here)[0])
+    for call in network_reads(model, here, **texts):
+        assert call["x"].shape == (2, 16, 3, 6, 10) and len(call["context_latents"]) == 2
+        for found, given in zip(call["context_latents"], context, strict=True):
+            torch.testing.assert_close(found, normal(model, given).expand_as(found))
