@@ -49,6 +49,17 @@ def test_the_embedding_does_not_depend_on_the_units_of_the_scene(pack, network_r
     assert torch.equal(large["x"][:, 16:], small["x"][:, 16:])
 
 
+def test_a_path_that_sees_nothing_of_the_memory_keeps_its_own_units(pack, network_reads):
+    here, model = world(pack, 16), fun_camera("2.2")
+    turned = here.cameras.cam2world.clone()
+    turned[:, :3, :3] = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))  # about, away from the wall
+    path = pack.core.Cameras(turned, here.cameras.K[0])
+    expected = pack.node("Mirage_PathToWanCamera").execute(path, here.size[1], here.size[0], 1.0).result[0]
+    found = cameras_of(network_reads(model, here, cameras=path)[0])
+    torch.testing.assert_close(found, expected.expand_as(found))
+    assert found[:, :12].abs().max() > 0.1  # it moves
+
+
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_cameras_of_the_texts_stay_and_the_node_says_so(pack, network_reads, extras, strength):
     here, model = world(pack, 16), fun_camera("2.2")
