@@ -35,8 +35,9 @@ def hunyuan(in_channels: int = 16, **others):
     return _loaded(HunyuanVideo(**{**sizes, **others}, **_meta()))
 
 
-def hunyuan15_super_resolution():
-    return hunyuan(98, out_channels=32, vec_in_dim=None, guidance_embed=False, patch_size=[1, 1, 1],
+def hunyuan15(in_channels: int = 65):
+    """HunyuanVideo 1.5; with 98 channels it makes a video larger."""
+    return hunyuan(in_channels, out_channels=32, vec_in_dim=None, guidance_embed=False, patch_size=[1, 1, 1],
                    use_cond_type_embedding=True, vision_in_dim=1152)  # fmt: skip
 
 
@@ -70,32 +71,13 @@ def minimax_h3():
     ))  # fmt: skip
 
 
-def cogvideox():
+def cogvideox(in_channels: int = 16, **others):
     from comfy.ldm.cogvideo.model import CogVideoXTransformer3DModel
 
     return _loaded(CogVideoXTransformer3DModel(
-        num_attention_heads=2, attention_head_dim=64, in_channels=16, time_embed_dim=32, text_embed_dim=SHORT,
-        num_layers=2, use_rotary_positional_embeddings=True, **_meta(),
+        num_attention_heads=2, attention_head_dim=64, in_channels=in_channels, time_embed_dim=32, num_layers=2,
+        text_embed_dim=SHORT, use_rotary_positional_embeddings=True, **others, **_meta(),
     ))  # fmt: skip
-
-
-def mochi():
-    """Of its detection ComfyUI fixes large sizes, so that the model is made from a configuration of small ones."""
-    import comfy.model_detection
-    import comfy.model_patcher
-
-    config = comfy.model_detection.model_config_from_unet_config({
-        "image_model": "mochi_preview", "depth": 2, "patch_size": 2, "num_heads": 2, "hidden_size_x": 64,
-        "hidden_size_y": 32, "mlp_ratio_x": 192.0, "mlp_ratio_y": 4.0, "learn_sigma": False, "in_channels": 12,
-        "qk_norm": True, "qkv_bias": False, "out_bias": True, "attn_drop": 0.0, "patch_embed_bias": True,
-        "posenc_preserve_area": True, "timestep_mlp_bias": True, "attend_to_padding": False, "timestep_scale": 1000.0,
-        "use_t5": True, "t5_feat_dim": SHORT, "t5_token_length": 256, "rope_theta": 10000.0,
-    }, None)  # fmt: skip
-    cpu = torch.device("cpu")
-    config.set_inference_dtype(torch.float32, None, device=cpu)
-    model = config.get_model({}, "")
-    model.diffusion_model.load_state_dict(random_weights(_shapes(model.diffusion_model), 0))
-    return comfy.model_patcher.CoreModelPatcher(model, load_device=cpu, offload_device=cpu)
 
 
 def short_texts(mask: torch.dtype | None = None, width: int = SHORT) -> dict:
@@ -141,12 +123,12 @@ def _loaded(network: torch.nn.Module, transformer: dict | None = None):
     import comfy.sd
 
     metadata = {"config": json.dumps({"transformer": transformer})} if transformer else None
-    model = comfy.sd.load_diffusion_model_state_dict(random_weights(_shapes(network), 0), metadata=metadata)
+    model = comfy.sd.load_diffusion_model_state_dict(random_weights(shapes(network), 0), metadata=metadata)
     assert model is not None, "ComfyUI's loader does not know it"
     return model
 
 
-def _shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+def shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 
 

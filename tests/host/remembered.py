@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 FRAMES, T = 9, 3  # video frames, latent frames
-SPATIAL = {12: 8, 16: 8, 24: 16, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
+SPATIAL = {4: 8, 12: 8, 16: 8, 24: 16, 32: 16, 48: 16, 128: 32}  # pixels per token by latent channels
 MODELS = {
     "per-token": "wan22_ti2v",
     "vace": "wan21_vace",

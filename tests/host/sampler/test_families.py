@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from families import Read, cogvideox, hunyuan, hunyuan15_super_resolution, ltx, mochi, short_texts, wan
+from families import Read, cogvideox, hunyuan, hunyuan15, ltx, short_texts, wan
+from families_by_configuration import mochi
 from remembered import SAMPLER, empty, mode, normal, settings, text, world
 
 
@@ -106,7 +107,7 @@ def test_uni3c_reads_the_memory_beside_pictures_of_phantom(pack, models, made, e
     "build, channels, name, what",
     [
         (lambda: wan("WanModel", in_dim=16, transformer={"model_type": "flow_rvs"}), 16, "WAN21_FlowRVS", "works on"),
-        (hunyuan15_super_resolution, 32, "HunyuanVideo15_SR_Distilled", "makes a video larger"),
+        (lambda: hunyuan15(98), 32, "HunyuanVideo15_SR_Distilled", "makes a video larger"),
     ],
 )
 @pytest.mark.parametrize("strength", [1.0, 0.0])
