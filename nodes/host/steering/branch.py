@@ -49,6 +49,11 @@ def check_branch(model: ModelPatcher, branch: Branch) -> None:
             f"got {type(model.model).__name__} ({type(network).__name__})."
         )
     latent = model.get_model_object("latent_format").latent_channels
+    if network.in_dim != latent:
+        raise MirageError(
+            f"{branch.name}: must be attached to a model that takes noise alone, such as Wan2.2-TI2V-5B; this one has "
+            f"{network.in_dim - latent} channels beside those of the latent. Choose another model, or disconnect it."
+        )
     for what, ours, theirs in (
         ("width", branch.dim, network.dim),
         ("number of heads", branch.heads, network.num_heads),

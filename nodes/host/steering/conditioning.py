@@ -15,7 +15,7 @@ from ..threads import limit_threads
 from .blocks import Block, block_of, check_block
 from .choice import PATCHES, check_what_is_connected, choose_mode
 from .connected import with_references
-from .families import BEHIND, BY_MASK, FRAME
+from .families import BEHIND, BY_MASK, FRAME, WHOLE
 from .models import ModelKind
 from .modes import MODES, hold_sound, hold_start, keep_exact
 from .packed import Shape, packed_shape
@@ -41,6 +41,7 @@ def condition(request: Request) -> Conditioned:
     """
     kind = ModelKind.of(request.model)
     mode = choose_mode(request, kind)
+    kind.check_length(request.path)
     check_what_is_connected(request, kind, mode)
     start, denoise, behind = start_frames(request, kind)
     sound = sound_of(request.sound, request.sound_mask, kind, request.path)
@@ -65,7 +66,8 @@ def condition(request: Request) -> Conditioned:
 def _steered(base: Conditioned, steering: Steering) -> Conditioned:
     """What a sampler takes, with the memory in it and the start held."""
     remembered, family, denoise = base.remembered, base.remembered.kind.family, base.denoise
-    steers, kept, masks = steering.strength != 0, bool((denoise < 1).any()), family.start == BY_MASK
+    steers, kept = steering.strength != 0, bool((denoise < 1).any())
+    masks = family.start == BY_MASK and not (family.mask == WHOLE and _uneven(denoise))
     if steers or (kept and not masks):
         _refuse_other_latents(base.model, remembered.kind, remembered.size, base.mode if steers else "")
     if steers:

@@ -103,7 +103,7 @@ def _check_start_pictures(texts: list[list], kind: ModelKind, size: tuple[int, i
     """
     T, *tokens = size
     for values in (entry[1] for text in texts for entry in text):
-        picture = values.get("concat_latent_image")
+        picture = values.get("concat_latent_image", values.get("concat_mask"))  # Kandinsky 5 has a mask alone
         if picture is None:
             continue
         mask = _picture_mask(values, kind)
@@ -133,11 +133,16 @@ def start_picture(values: dict, kind: ModelKind, empty: Tensor) -> tuple[Tensor,
     Returns:
         ``(B, C, T, h, w)``, and its mask ``(B, 1|4, T, h, w)``, 0 = given, 1 = to be made.
     """
-    picture, T = _picture(values, kind), empty.shape[2]
+    picture = _picture(values, kind)
     if picture is None:
         return empty, torch.ones_like(empty[:, :1])
-    mask = _picture_mask(values, kind)[:, :, :T].to(empty)
-    return _as_long(picture, empty), F.pad(mask, (0, 0, 0, 0, 0, T - mask.shape[2]), value=1.0)
+    return _as_long(picture, empty), _mask_as_long(_picture_mask(values, kind), empty)
+
+
+def start_mask(values: dict, empty: Tensor) -> Tensor:
+    """The mask alone of what a text brings, like that of ``start_picture``; ones without it."""
+    mask = values.get("concat_mask")
+    return torch.ones_like(empty[:, :1]) if mask is None else _mask_as_long(mask, empty)
 
 
 def control_video(values: dict, empty: Tensor) -> Tensor:
@@ -174,6 +179,12 @@ def _as_long(picture: Tensor, empty: Tensor) -> Tensor:
     """``picture`` cut, or gone on with ``empty``, of which nothing was said."""
     picture = picture[:, :, : empty.shape[2]].to(empty)
     return torch.cat([picture, empty[:, :, picture.shape[2] :].expand(len(picture), -1, -1, -1, -1)], dim=2)
+
+
+def _mask_as_long(mask: Tensor, empty: Tensor) -> Tensor:
+    """``mask`` cut, or gone on with ones."""
+    mask = mask[:, :, : empty.shape[2]].to(empty)
+    return F.pad(mask, (0, 0, 0, 0, 0, empty.shape[2] - mask.shape[2]), value=1.0)
 
 
 def as_batch(value: Tensor, batch: int) -> Tensor:

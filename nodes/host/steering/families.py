@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 # What a noise mask of ComfyUI tells the network beside keeping what it covers.
 NOTHING = "nothing"
-FRAME = "frame"  # the timestep of each latent frame, by the mean of its mask
+FRAME = "frame"  # the timestep of each latent frame, by the mean of its mask; the network takes one per token too
+WHOLE = "whole frame"  # the timestep of each latent frame likewise, and no other: a frame is known all over, or not
 TOKEN = "token"  # the timestep of each token
 CHANNEL = "channel"  # a channel of the input, or latents that enter clean
 
@@ -40,6 +41,7 @@ class Picture:
         after_control: those of a control video stand before it, as many as a latent has.
         mask_index: of ``concat_mask`` among the channels.
         of_latent: unless it is told what to show, ComfyUI shows all of the latent that is sampled.
+        in_place: it has no channels of its own: clean tokens stand where the noise of those that are made would.
     """
 
     unknown: str = GREY_CLIP
@@ -47,6 +49,7 @@ class Picture:
     after_control: bool = False
     mask_index: int = 0
     of_latent: bool = False
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Family:
         needs_sound: it makes no video without.
         cameras: it is told the camera of every video frame, by ``camera_conditions``.
         begins_with_reference: its first latent frame is a reference picture, and the video begins with the second.
+        of_frames: it was trained with whole frames only: remembered tokens that it is told are also pulled to.
         refusal: why no memory can steer it.
     """
 
@@ -77,14 +81,16 @@ class Family:
     needs_sound: bool = False
     cameras: bool = False
     begins_with_reference: bool = False
+    of_frames: bool = False
     refusal: str = ""
 
 
-# Text-to-video. A text can make it Bernini, by ``context_latents``: whole videos and pictures that it was trained to
-# edit. No mask says what is unknown of them, so that a splat with holes would be a video of holes: none is added.
-WAN = Family()
+# What has no entry of its own. A text can make a Wan text-to-video model Bernini, by ``context_latents``: whole videos
+# and pictures that it was trained to edit. No mask says what is unknown of them, so that a splat with holes would be a
+# video of holes: none is added.
+PLAIN = Family()
 
-# Wan models by the input channels that they have beside those of the latent.
+# Families whose models differ by the input channels that they have beside those of the latent. Wan:
 WAN_PICTURES = {
     20: Family(("concat", "blend"), picture=Picture()),  # image-to-video, Fun-InP
     32: Family(("concat", "blend"), picture=Picture(MEAN, masked=False, after_control=True)),  # Fun-Control
@@ -95,7 +101,7 @@ CAMERA_PICTURES = {
     16: Family(("blend", "concat"), start=BY_PICTURE, picture=Picture(MEAN, masked=False), cameras=True),
     20: Family(("concat", "blend"), picture=Picture(), cameras=True),
 }
-# Models of 48 latent channels, likewise.
+# Wan models of 48 latent channels, likewise.
 WAN22_PICTURES = {
     0: Family(("per-token", "blend"), mask=FRAME, start=BY_MASK),  # Wan2.2-TI2V-5B
     52: Family(("concat", "per-token", "blend"), mask=FRAME, start=BY_MASK, picture=Picture()),  # Fun-5B-InP
@@ -107,7 +113,13 @@ WAN22_PICTURES = {
     ),
 }
 
-BY_CHANNELS = {"WAN21_Camera": CAMERA_PICTURES, "WAN22": WAN22_PICTURES}  # other Wan classes: WAN_PICTURES
+BY_CHANNELS = {
+    "WAN21_Camera": CAMERA_PICTURES,
+    "WAN22": WAN22_PICTURES,
+    "CosmosVideo": {1: Family(("blend", "per-token"), mask=CHANNEL, start=BY_MASK)},
+    "CosmosPredict2": {1: Family(("blend", "per-token"), mask=WHOLE, start=BY_MASK, of_frames=True)},
+    "CogVideoX": {16: Family(start=BY_PICTURE, picture=Picture(MEAN, masked=False))},
+}
 
 FAMILIES = {
     "LTXV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND),
@@ -119,13 +131,11 @@ FAMILIES = {
     "WAN21_CausalAR": Family(start=BY_CONTEXT),
     "WAN21_SCAIL2": Family(("per-token", "blend"), mask=CHANNEL, start=BY_MASK),
     "WAN22_Animate": Family(("concat", "blend"), picture=Picture(), begins_with_reference=True),
-    "WAN21_HuMo": WAN,  # it has picture channels, and writes over them
+    "WAN21_HuMo": PLAIN,  # it has picture channels, and writes over them
     "HunyuanVideoI2V": Family(start=BY_PICTURE, picture=Picture(MEAN, of_latent=True)),
     "HunyuanVideoSkyreelsI2V": Family(start=BY_PICTURE, picture=Picture(MEAN, masked=False, of_latent=True)),
-    "HunyuanVideo15": Family(("blend", "concat"), start=BY_PICTURE, picture=Picture(ZEROS)),
-    "Kandinsky5": Family(start=BY_LEADING),
-    "CosmosVideo": Family(("blend", "per-token"), mask=CHANNEL, start=BY_MASK),
-    "CosmosPredict2": Family(mask=FRAME, start=BY_MASK),
+    "HunyuanVideo15": Family(("blend", "concat"), start=BY_PICTURE, picture=Picture(ZEROS), of_frames=True),
+    "Kandinsky5": Family(("blend", "concat"), start=BY_LEADING, picture=Picture(MEAN, in_place=True), of_frames=True),
     "HunyuanVideo15_SR_Distilled": Family(refusal="makes a video larger that is there already"),
     "HunyuanImage21Refiner": Family(refusal="refines a picture that is there already"),
     "SD_X4Upscaler": Family(refusal="makes a picture larger that is there already"),
@@ -138,12 +148,13 @@ def family_of(name: str, model_type: str, beside: int | None) -> Family:
     """The family of a model.
 
     Args:
-        name: of ComfyUI's class.
+        name: of ComfyUI's class; those of Wan begin with WAN.
         model_type: ComfyUI's name for what it predicts.
-        beside: input channels of a Wan network beside those of the latent.
+        beside: input channels of the network beside those of the latent; None: it does not say.
     """
     if model_type in FROM_PICTURES:
         return Family(refusal="works on pictures that are there already")
-    if name in FAMILIES or beside is None:
-        return FAMILIES.get(name, Family())
-    return BY_CHANNELS.get(name, WAN_PICTURES).get(beside, WAN)
+    if name in FAMILIES:
+        return FAMILIES[name]
+    by_channels = BY_CHANNELS.get(name, WAN_PICTURES if name.startswith("WAN") else {})
+    return by_channels.get(beside, PLAIN)

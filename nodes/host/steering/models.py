@@ -10,7 +10,7 @@ from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ....mirage_core import LatentSpec, MirageError
+from ....mirage_core import LatentPath, LatentSpec, MirageError
 from ....mirage_core.timing import Timing
 from ..formats import of_format, timing_of, video_channels
 from .families import Family, family_of
@@ -29,6 +29,7 @@ class ModelKind:
         reference_tokens: it takes a reference picture as tokens before those of the video (Fun-Control).
         vace_channels: channels of its VACE context, 0 without one.
         wan_width: width of its Wan network, 0 for another network.
+        frames_together: latent frames that its network reads as one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ModelKind:
     reference_tokens: bool
     vace_channels: int
     wan_width: int
+    frames_together: int
 
     @classmethod
     def of(cls, model: ModelPatcher) -> "ModelKind":
@@ -48,10 +50,11 @@ class ModelKind:
         return cls(
             name=name,
             latent_format=latent_format,
-            family=family_of(name, base.model_type.name, network.in_dim - channels if wan else None),
+            family=family_of(name, base.model_type.name, _beside(network, channels)),
             reference_tokens=wan and network.ref_conv is not None,
             vace_channels=network.vace_in_dim if isinstance(base, comfy.model_base.WAN21_Vace) else 0,
             wan_width=network.dim if wan else 0,
+            frames_together=getattr(network, "patch_size_t", None) or 1,  # of CogVideoX 1.5
         )
 
     @property
@@ -91,6 +94,17 @@ class ModelKind:
                 type(self.latent_format).__name__,
             )
 
+    def check_length(self, path: LatentPath) -> None:
+        """Raise MirageError unless the network reads the latent frames of a path without one left over."""
+        together, frames, timing = self.frames_together, len(path.video), self.timing
+        if path.size[0] % together:
+            least, step = timing.frames_of(together), together * timing.stride
+            below = (frames - least) // step * step + least
+            raise MirageError(
+                f"cameras: must be {least} + {step} n video frames for this {self.name} model, which reads {together} "
+                f"latent frames as one ({max(below, least)}, {max(below, least) + step}, ...); got {frames}."
+            )
+
     def normalised(self, latents: Tensor) -> Tensor:
         """Latents ``(B, C, T, h, w)`` in the model's own space; for a picture model T pictures are its batch."""
         return self._converted(latents, self.latent_format.process_in)
@@ -103,3 +117,9 @@ class ModelKind:
         if self.video:
             return conversion(latents)
         return torch.stack([conversion(picture) for picture in latents.unbind(2)], dim=2)
+
+
+def _beside(network: torch.nn.Module, channels: int) -> int | None:
+    """Input channels of a network beside those of the latent; None: it does not say how many it has."""
+    taken = getattr(network, "in_dim", None) or getattr(network, "in_channels", None)
+    return None if taken is None else taken - channels

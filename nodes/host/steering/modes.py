@@ -20,10 +20,11 @@ from ....mirage_core import MirageError
 from .blocks import block_of
 from .branch import attach_branch
 from .compiling import leave_uncompiled
-from .connected import as_batch, control_video, start_picture
-from .families import CHANNEL, FRAME, GREY_CLIP, ROWS, ZEROS
+from .connected import as_batch, control_video, start_mask, start_picture
+from .families import CHANNEL, FRAME, GREY_CLIP, ROWS, WHOLE, ZEROS
 from .flat_latents import GREY, WHITE
 from .guides import add_rows, with_splat_behind
+from .in_place import show_in_place
 from .packed import packed_shape, video_of, with_video
 from .remembered import Conditioned
 from .request import Steering
@@ -97,9 +98,10 @@ def concat(base: Conditioned, steering: Steering) -> Conditioned:
 
     A picture that a text holds already stays where its mask says that it is given, and where the memory knows nothing.
     A control video that it holds stays. A model that also gives every token its timestep (Fun-5B) is told both ways.
+    One that was trained with whole frames only is also pulled.
     """
-    remembered, layout = base.remembered, base.remembered.kind.family.picture
-    nothing = _nothing(base, steering)
+    remembered, family = base.remembered, base.remembered.kind.family
+    layout, nothing = family.picture, _nothing(base, steering)
 
     def values(text: dict, steers: bool) -> dict:
         given = start_picture(text, remembered.kind, nothing)
@@ -115,8 +117,24 @@ def concat(base: Conditioned, steering: Steering) -> Conditioned:
             told |= {"concat_mask": mask * (1.0 - share), "concat_mask_index": layout.mask_index}
         return told
 
-    base = _with_values(base, values, steering)
-    return per_token(base, steering) if "per-token" in remembered.kind.family.entries else base
+    base = _in_place(base, steering) if layout.in_place else _with_values(base, values, steering)
+    if family.of_frames:
+        base = blend(base, steering)
+    return per_token(base, steering) if "per-token" in family.entries else base
+
+
+def _in_place(base: Conditioned, steering: Steering) -> Conditioned:
+    """Clean tokens in place of noise, and their mask; frames that a text gives stand before them."""
+    remembered, model = base.remembered, base.model.clone()
+    share = torch.where(remembered.kept_whole, 1.0, remembered.known * steering.strength)
+    clean = remembered.kind.normalised(remembered.latents)
+    show_in_place(model, clean, share, remembered.kept_whole.float(), steering.window(model))
+
+    def values(text: dict, steers: bool) -> dict:
+        mask = as_batch(start_mask(text, remembered.start), len(share))
+        return {"concat_mask": mask * (1.0 - (share if steers else remembered.kept_whole.float()))}
+
+    return _with_values(replace(base, model=model), values, steering)
 
 
 def _nothing(base: Conditioned, steering: Steering) -> Tensor:
@@ -164,18 +182,22 @@ def uni3c(base: Conditioned, steering: Steering) -> Conditioned:
 def per_token(base: Conditioned, steering: Steering) -> Conditioned:
     """Known tokens enter clean, and the network is told which: by a timestep of 0, or by a channel of its input.
 
-    At a strength s below 1 a known token enters with the share 1 - s of the noise, and is labelled with it.
+    At a strength s below 1 a known token enters with the share 1 - s of the noise, and is labelled with it. Where only
+    whole frames can be told, the known tokens of the others are pulled to after each step.
     """
     model, mask = base.model.clone(), base.remembered.kind.family.mask
     known = base.remembered.known.float()
     if mask == FRAME:
         known = patchwise_known(base.remembered.known, model.get_model_object("diffusion_model").patch_size)
+    elif mask == WHOLE:
+        known = known.flatten(3).amin(dim=3)[..., None, None].expand_as(known)
     denoise = torch.minimum(base.denoise, 1.0 - steering.strength * known)
-    if mask == CHANNEL:  # the channel is the same at every step
+    if mask in (CHANNEL, WHOLE):  # the channel is the same at every step
         steering.require_whole_schedule("per-token")
     else:
         give_tokens_their_timesteps(model, steering.window(model), base.denoise)
-    return replace(base, model=model, latents=base.remembered.latents, denoise=denoise)
+    base = replace(base, model=model, latents=base.remembered.latents, denoise=denoise)
+    return blend(base, steering) if mask == WHOLE else base
 
 
 def guides(base: Conditioned, steering: Steering) -> Conditioned:
