@@ -7,7 +7,7 @@ from ....mirage_core.errors import check_choice
 from ..formats import of_format, spec_of
 from .branch import Branch, check_branch
 from .compiling import is_compiled
-from .connected import check_keyframes, holds
+from .connected import check_keyframes
 from .families import GREY_CLIP
 from .models import ModelKind
 from .modes import MODES
@@ -68,8 +68,6 @@ def check_what_is_connected(request: Request, kind: ModelKind, mode: str) -> Non
     check_keyframes(texts, len(request.path.video))
     if kind.family.cameras:
         check_cameras(texts, request.path, spec.spatial)
-    if mode == "branch" and kind.reference_tokens and holds(texts, "reference_latents"):
-        raise MirageError("branch: a reference picture in the texts cannot be combined with the branch. Remove it.")
     check_choice("score", steering.score, SCORES)
     steering.window(request.model)
     made = spec if steering.vae is None else spec_of(steering.vae)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import comfy.ldm.common_dit
-import node_helpers
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -30,8 +29,7 @@ from .remembered import Conditioned
 from .request import Steering
 from .sigmas import ALWAYS, SigmaWindow
 from .token_timesteps import give_tokens_their_timesteps, patchwise_known
-
-INSIDE = "mirage_inside"  # marks a conditioning entry that holds while the memory steers
+from .told import with_values
 
 
 def branch(base: Conditioned, steering: Steering) -> Conditioned:
@@ -90,7 +88,7 @@ def vace(base: Conditioned, steering: Steering) -> Conditioned:
             "vace_strength": [*text.get("vace_strength", ()), steering.strength],
         }
 
-    return _with_values(base, values, steering)
+    return with_values(base, values, steering)
 
 
 def concat(base: Conditioned, steering: Steering) -> Conditioned:
@@ -117,7 +115,7 @@ def concat(base: Conditioned, steering: Steering) -> Conditioned:
             told |= {"concat_mask": mask * (1.0 - share), "concat_mask_index": layout.mask_index}
         return told
 
-    base = _in_place(base, steering) if layout.in_place else _with_values(base, values, steering)
+    base = _in_place(base, steering) if layout.in_place else with_values(base, values, steering)
     if family.of_frames:
         base = blend(base, steering)
     return per_token(base, steering) if "per-token" in family.entries else base
@@ -134,7 +132,7 @@ def _in_place(base: Conditioned, steering: Steering) -> Conditioned:
         mask = as_batch(start_mask(text, remembered.start), len(share))
         return {"concat_mask": mask * (1.0 - (share if steers else remembered.kept_whole.float()))}
 
-    return _with_values(replace(base, model=model), values, steering)
+    return with_values(replace(base, model=model), values, steering)
 
 
 def _nothing(base: Conditioned, steering: Steering) -> Tensor:
@@ -277,23 +275,6 @@ def _pulled(base: Conditioned, target: Tensor, share: Tensor, window: SigmaWindo
     model = base.model.clone()
     model.set_model_sampler_post_cfg_function(pull)
     return replace(base, model=model)
-
-
-def _with_values(base: Conditioned, values: Callable[[dict, bool], dict], steering: Steering) -> Conditioned:
-    """Put values into both conditionings, made of each text's own and of whether the memory steers (in the window)."""
-
-    def conditioning(entries: list) -> list:
-        whole = steering.start_percent <= 0 and steering.end_percent >= 1
-        if not whole:
-            entries = node_helpers.conditioning_set_values_with_timestep_range(
-                entries, {INSIDE: True}, steering.start_percent, steering.end_percent
-            )
-        return [
-            [entry[0], {**entry[1], **values(entry[1], whole or bool(entry[1].get(INSIDE)))}, *entry[2:]]
-            for entry in entries
-        ]
-
-    return replace(base, positive=conditioning(base.positive), negative=conditioning(base.negative))
 
 
 MODES: dict[str, Callable[[Conditioned, Steering], Conditioned]] = {

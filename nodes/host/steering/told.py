@@ -4,12 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import comfy.ldm.common_dit
+import node_helpers
 import torch
 from torch import Tensor
 
 from .blocks import begin_with
 from .families import BY_CONTEXT, BY_KEYFRAME, BY_LEADING, BY_PICTURE, ZEROS
 from .remembered import Conditioned
+from .request import Steering
+
+INSIDE = "mirage_inside"  # marks a conditioning entry that holds while the memory steers
 
 PATCH = (1, 2, 2)  # latents of MiniMax H3 to a token of its network
 
@@ -56,3 +60,20 @@ def _told(base: Conditioned, values: Callable[[dict], dict]) -> Conditioned:
         for text in (base.positive, base.negative)
     )
     return replace(base, positive=positive, negative=negative)
+
+
+def with_values(base: Conditioned, values: Callable[[dict, bool], dict], steering: Steering) -> Conditioned:
+    """Put values into both conditionings, made of each text's own and of whether the memory steers (in the window)."""
+
+    def conditioning(entries: list) -> list:
+        whole = steering.start_percent <= 0 and steering.end_percent >= 1
+        if not whole:
+            entries = node_helpers.conditioning_set_values_with_timestep_range(
+                entries, {INSIDE: True}, steering.start_percent, steering.end_percent
+            )
+        return [
+            [entry[0], {**entry[1], **values(entry[1], whole or bool(entry[1].get(INSIDE)))}, *entry[2:]]
+            for entry in entries
+        ]
+
+    return replace(base, positive=conditioning(base.positive), negative=conditioning(base.negative))

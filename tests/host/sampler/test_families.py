@@ -229,7 +229,7 @@ def test_the_reference_of_fun_control_is_labelled_like_the_rest_of_the_video(pac
         assert bool((frames[:, 1:] == 0).any()) is (name == "per-token")
 
 
-def test_the_branch_refuses_the_reference_of_fun_control(pack, refused, extras):
+def test_the_branch_refuses_fun_control_whose_picture_channels_it_knows_nothing_of(pack, refused, extras):
     control = FunControl()
     inputs = world(pack, 48).inputs(**{**extras["branch"], **settings("branch"), **control.texts})
-    refused(control.model, inputs, "branch: a reference picture in the texts cannot be combined with the branch")
+    refused(control.model, inputs, "branch.*: must be attached to a model that takes noise alone")
