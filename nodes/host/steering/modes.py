@@ -127,6 +127,7 @@ def _in_place(base: Conditioned, steering: Steering) -> Conditioned:
     share = torch.where(remembered.kept_whole, 1.0, remembered.known * steering.strength)
     clean = remembered.kind.normalised(remembered.latents)
     show_in_place(model, clean, share, remembered.kept_whole.float(), steering.window(model))
+    leave_uncompiled(model)
 
     def values(text: dict, steers: bool) -> dict:
         mask = as_batch(start_mask(text, remembered.start), len(share))

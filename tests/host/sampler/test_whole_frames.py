@@ -149,3 +149,16 @@ def test_the_picture_channels_of_cogvideox_hold_the_start(pack, monkeypatch, in_
     assert not read.first["x"][:, 16:, 1:].any()
     assert_same(out, here.splat, here.known & ~only(here, 0))
     assert torch.isfinite(out).all()
+
+
+def test_kandinsky_is_left_uncompiled_where_it_is_shown_tokens_in_place_of_noise(pack, made):
+    from comfy_api.torch_helpers import set_torch_compile_wrapper
+
+    model, here = kandinsky5(), world(pack, 16, name="hunyuanvideo")
+    expected, compiled = made(model, here, **mode("concat")), model.clone()
+    set_torch_compile_wrapper(model=compiled, backend="eager")
+    inputs = here.inputs(**{**SAMPLER, "steps": 2, **short_texts(), **mode("concat")})
+    output = pack.node("Mirage_MemorySampler").execute(model=compiled, **inputs)
+    said = "model: is compiled, which has no effect: the mode is concat, which works inside the network."
+    assert said in output.ui["mirage_notes"]
+    assert torch.equal(output.result[0]["samples"], expected)
