@@ -25,6 +25,7 @@ from .splatting import Views, project
 SAME = 2.0**-10  # of rotations, and of the median depth: poses that differ by less are one
 CENTRED = 2.0**-8  # of a token: nearer to its centre only stands what was lifted there, to float32's precision
 BEYOND = 2.0**-4  # of the depth that tokens show: a pixel clearly behind them is seen through a gap between pixels
+FINER = (1, 2, 3, 4)  # times the size of what was encoded that pictures can have
 LEVELS = 4  # of halved pictures, for what is seen from farther away
 
 
@@ -48,7 +49,7 @@ class SourcePictures:
     """V pictures that wrote a memory, ready to be seen.
 
     Attributes:
-        spatial: pixels of a token.
+        spatial: pixels of a token in the video.
         cameras: of the V pictures.
         levels: the pictures ``(V, 3, H, W)``, and each time halved.
         picture: int64 ``(N,)``, which of them each point of the memory was written from, -1 = none.
@@ -70,33 +71,28 @@ class SourcePictures:
         Args:
             pictures: ``(B, H, W, 3)``, 0..1: one per view of ``geometry``, or all video frames of a video of which
                 ``geometry`` has the latent frames. Like ``geometry`` they are cut to whole tokens at the centre.
-            geometry: depth and cameras that the tokens were lifted with.
+            geometry: depth and cameras that the tokens were lifted with. Both may be finer than what was encoded, by a
+                whole factor.
             read: how the memory is read.
 
         Raises:
             MirageError: the memory is empty, numbers or sizes differ, or no point was written from the pictures.
         """
         memory.require_points()
-        spatial, here = memory.spec.spatial, working_device(memory.device)
-        pictures, geometry = _cut(pictures, geometry, memory.spec)
+        here = working_device(memory.device)
+        token, pictures, geometry = _as_encoded(memory, pictures, geometry)
         picture = torch.full((memory.num_points,), NO_POINT, device=here)  # int64 (N,)
         views, pixels = [], []
         for view, number in enumerate(_frames_of(geometry, memory)):
             one = _on(geometry[[view]], here)
-            written, own = _written(memory, one, number, spatial)
+            written, own = _written(memory, one, number, token)
             if bool(written.any()):
                 picture[written] = len(views)
                 shown = _pixels_shown(read(memory, one.cameras, tuple(own.shape)).to(here), written, own, one)
                 pixels.append(_placed(one, shown))
                 views.append(view)
-        if not views:
-            raise MirageError(
-                f"pictures, geometry: must be what the memory was written from; none of its {memory.num_points} points "
-                f"was written from one of these {len(geometry)} views. Connect the pictures that were encoded, and "
-                "the geometry that Lift Latents to 3D was given, or the one that it gives."
-            )
         levels = _halved(pictures[views].movedim(-1, 1).to(here))
-        return cls(spatial, geometry.cameras[views], levels, picture, tuple(pixels))
+        return cls(memory.spec.spatial, geometry.cameras[views], levels, picture, tuple(pixels))
 
     def seen(self, camera: Cameras, tokens: Readout, *, read: Read = splat) -> TruePixels:
         """What one camera sees of the pictures.
@@ -158,8 +154,39 @@ def _halved(pictures: Tensor) -> tuple[Tensor, ...]:
     return tuple(levels)
 
 
-def _cut(pictures: Tensor, geometry: Geometry, spec: LatentSpec) -> tuple[Tensor, Geometry]:
-    """Pictures ``(V, H, W, 3)`` and their geometry in whole tokens."""
+def _as_encoded(memory: LatentMemory, pictures: Tensor, geometry: Geometry) -> tuple[int, Tensor, Geometry]:
+    """Pixels of a token in the pictures; the pictures ``(V, H, W, 3)``, and their geometry, in whole tokens."""
+    pictures = _one_per_view(pictures, geometry, memory.spec)
+    size, best, most = tuple(pictures.shape[1:3]), None, 0
+    tokens = [memory.spec.spatial * factor for factor in FINER]
+    whole = {token: tuple(n // token * token for n in size) for token in tokens}
+    fitting = [token for token in tokens if 0 not in whole[token] and geometry.image_size in (size, whole[token])]
+    if not fitting:
+        (H, W), (height, width) = geometry.image_size, size
+        raise MirageError(
+            f"pictures: must have the size of their geometry, {W} x {H} pixels; got {width} x {height}. Connect the "
+            "pictures that depth was estimated on."
+        )
+    for token in fitting:
+        cut = geometry.cropped_to_tokens(tuple(n // token for n in size), token)
+        views = (_on(cut[[view]], working_device(memory.device)) for view in range(len(cut)))
+        numbered = zip(views, _frames_of(cut, memory), strict=True)
+        count = sum(int(_written(memory, one, number, token)[0].sum()) for one, number in numbered)
+        if count and count >= most:  # tokens three times as wide have their centres in common with every ninth
+            best, most = (token, cut), count
+    if best is None:
+        raise MirageError(
+            f"pictures, geometry: must be what the memory was written from; none of its {memory.num_points} points "
+            f"was written from one of these {len(geometry)} views. Connect the pictures that were encoded, and "
+            "the geometry that Lift Latents to 3D was given, or the one that it gives."
+        )
+    token, cut = best
+    rows, columns = token_crop(size, token)
+    return token, pictures[:, rows, columns], cut
+
+
+def _one_per_view(pictures: Tensor, geometry: Geometry, spec: LatentSpec) -> Tensor:
+    """Pictures ``(V, H, W, 3)`` of the V views of a geometry."""
     check_shape("pictures", pictures, "(B, H, W, 3)", (None, None, None, 3))
     if not isinstance(geometry, Geometry):
         raise MirageError(f"geometry: must be a Geometry; got {describe(geometry)}.")
@@ -167,17 +194,7 @@ def _cut(pictures: Tensor, geometry: Geometry, spec: LatentSpec) -> tuple[Tensor
         pictures = pictures[list(spec.timing.stands_at(len(pictures)))]
     if len(pictures) != len(geometry):
         raise MirageError(f"pictures: must be one per view of geometry, {len(geometry)}; got {len(pictures)}.")
-    size, spatial = tuple(pictures.shape[1:3]), spec.spatial
-    whole = tuple(n // spatial * spatial for n in size)
-    if 0 in whole or geometry.image_size not in (size, whole):
-        (H, W), (height, width) = geometry.image_size, size
-        raise MirageError(
-            f"pictures: must have the size of their geometry, {W} x {H} pixels; got {width} x {height}. Connect the "
-            "pictures that depth was estimated on."
-        )
-    rows, columns = token_crop(size, spatial)
-    grid = tuple(n // spatial for n in size)
-    return pictures[:, rows, columns], geometry.cropped_to_tokens(grid, spatial)
+    return pictures
 
 
 def _on(geometry: Geometry, device: torch.device) -> Geometry:
@@ -206,14 +223,21 @@ def _frames_of(geometry: Geometry, memory: LatentMemory) -> list[int | None]:
     return [None if place is None else memory.keyframes.frames[place] for place in places]
 
 
-def _written(memory: LatentMemory, view: Geometry, number: int, spatial: int) -> tuple[Tensor, Tensor]:
+def _written(memory: LatentMemory, view: Geometry, number: int | None, token: int) -> tuple[Tensor, Tensor]:
     """Which points were written from a view, bool ``(N,)``, and at which of its tokens, bool ``(h, w)``.
 
-    They carry its number, stand at a token's centre and at a depth that the token's pixels have. Numbers alone do not
-    tell: two pictures may have been lifted with the same one.
+    The points carry its number, stand at a token's centre and at a depth that the token's pixels have. Numbers alone do
+    not tell: two pictures may have been lifted with the same one.
+
+    Args:
+        number: of the view's latent frame, None = it wrote nothing.
+        token: pixels of one in the view.
     """
     here = view.depth.device
-    h, w = (n // spatial for n in view.image_size)
+    h, w = (n // token for n in view.image_size)
+    own = torch.zeros(h * w, dtype=torch.bool, device=here)
+    if number is None:
+        return own.new_zeros(memory.num_points), own.view(h, w)
     depths = token_pixels(torch.where(view.valid, view.depth, torch.nan), (h, w))[0].flatten(0, 1)  # (h w, P)
     near = depths.nan_to_num(torch.inf).amin(dim=1) * (1.0 - SAME)
     far = depths.nan_to_num(0.0).amax(dim=1) * (1.0 + SAME)  # 0, before infinity, if a token has none
@@ -224,7 +248,6 @@ def _written(memory: LatentMemory, view: Geometry, number: int, spatial: int) ->
     centred = torch.maximum((u - column - 0.5).abs(), (v - row - 0.5).abs()) <= CENTRED
     deep = (z >= near[cell]) & (z <= far[cell])
     written = inside & centred & deep & (memory.column("frame").to(here) == number)
-    own = torch.zeros(h * w, dtype=torch.bool, device=here)
     own[cell[written]] = True
     return written, own.view(h, w)
 

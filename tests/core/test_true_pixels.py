@@ -187,6 +187,20 @@ def test_a_picture_is_cut_to_whole_tokens_like_its_depth():
     assert torch.equal(sources.levels[0], pictures.movedim(-1, 1))
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_pictures_may_be_finer_than_what_was_encoded(factor):
+    """As in the first of two stages."""
+    fine = (H * factor, W * factor)
+    pictures, depth = colours(HERE, fine)
+    geometry = Geometry(depth, HERE)
+    memory = LatentMemory(SPEC).insert(lift(truth(HERE), geometry), cameras=HERE)
+    sources = SourcePictures.of(memory, pictures, geometry)
+    assert sources.pixels[0].num_points == fine[0] * fine[1] and (sources.picture == 0).all()
+    view = seen(memory, sources, HERE)
+    assert view.known.all() and view.colours.shape == (H, W, 3)
+    torch.testing.assert_close(view.colours, colours(HERE)[0][0], atol=0.01, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
