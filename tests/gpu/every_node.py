@@ -203,6 +203,9 @@ def main() -> int:
                 with plain_torch if name != "codec" else nullcontext():
                     latent, memory = remember(run, vae, image, sample, inter)
                     view = read(run, vae, sample, memory)
+                    if name != "codec":
+                        pictures = {"pictures": image, "geometry": sample}
+                        run.node("RenderMemoryPreview", **view, vae=vae, unknown="green", **pictures)
                     if name in MODEL_OF:
                         sample_and_walk(run, name, vae, latent, image, view)
             except Exception as error:  # noqa: BLE001
