@@ -133,6 +133,5 @@ def shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def _meta() -> dict:
-    import comfy.ops
-
-    return {"device": "meta", "dtype": torch.float32, "operations": comfy.ops.disable_weight_init}
+    """For networks of which only the shapes count: some starts of ComfyUI leave its own layers empty at first."""
+    return {"device": "meta", "dtype": torch.float32, "operations": torch.nn}
