@@ -118,9 +118,9 @@ def walk_inputs() -> list[io.Input]:
         io.Latent.Input(
             "sound",
             optional=True,
-            tooltip="Of LTX-2 and MiniMax H3: the empty sound of the whole walk, from LTXV Empty Latent Audio with the "
-            "number of video frames of the path. What is masked stays as it is. None: LTX-2 walks in silence, "
-            "MiniMax H3 makes sound all the same.",
+            tooltip="Of LTX-2 and MiniMax H3: the empty sound of the whole walk, from LTXV Empty Latent Audio or Empty "
+            "MiniMax H3 AV Latent with the number of video frames of the path. What is masked stays as it is. None: "
+            "LTX-2 walks in silence, MiniMax H3 makes sound all the same.",
         ),
     ]
     for one in inputs:

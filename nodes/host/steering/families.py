@@ -1,7 +1,8 @@
 """How a memory can enter the models of each family that ComfyUI knows: one table, and all else is read off it.
 
 What a class does with noise masks and picture channels is from ComfyUI's ``model_base.py``; what its published weights
-were trained on is from their cards. ``entries`` of a family are ordered by that: what was trained for comes first.
+were trained on is from their cards. The order of a family's modes is judged by that: what comes closest to its training
+is first; "blend", which needs none, stands before what the weights would have to make out by themselves.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Family:
         picture: its picture channels.
         guides: where guides stand, empty if it takes none.
         inside: modes that work inside the network, which is then left uncompiled, see compiling.py.
-        sound_axis: of its sound latents, the axis of time; 0 = it makes no sound.
+        sound_channels: of its sound latents; 0 = it makes no sound.
+        sound_axis: of these, the axis of time.
         needs_sound: it makes no video without.
         cameras: it is told the camera of every video frame, by ``camera_conditions``.
         begins_with_reference: its first latent frame is a reference picture, and the video begins with the second.
@@ -77,6 +79,7 @@ class Family:
     picture: Picture | None = None
     guides: str = ""
     inside: tuple[str, ...] = ()
+    sound_channels: int = 0
     sound_axis: int = 0
     needs_sound: bool = False
     cameras: bool = False
@@ -123,9 +126,17 @@ BY_CHANNELS = {
 
 FAMILIES = {
     "LTXV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND),
-    "LTXAV": Family(("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND, sound_axis=2),
+    "LTXAV": Family(
+        ("per-token", "guides", "blend"), mask=TOKEN, start=BY_MASK, guides=BEHIND, sound_channels=8, sound_axis=2
+    ),
     "MiniMaxH3": Family(
-        ("blend", "guides"), start=BY_KEYFRAME, guides=ROWS, inside=("guides",), sound_axis=3, needs_sound=True
+        ("blend", "guides"),
+        start=BY_KEYFRAME,
+        guides=ROWS,
+        inside=("guides",),
+        sound_channels=32,
+        sound_axis=3,
+        needs_sound=True,
     ),
     "WAN21_Vace": Family(("vace", "blend")),
     "WAN21_CausalAR": Family(start=BY_CONTEXT),

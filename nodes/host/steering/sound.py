@@ -57,18 +57,22 @@ def sound_of(latents: Tensor | None, mask: Tensor | None, kind: ModelKind, path:
     Raises:
         MirageError: the model makes no sound, or another one.
     """
-    axis = kind.family.sound_axis
+    channels, axis = kind.family.sound_channels, kind.family.sound_axis
     if latents is None:
         if not kind.family.needs_sound:
             return None
         latents = _silence(path)
-    if not axis:
+    if not channels:
         raise MirageError(
             f"sound: must not be given to {kind.name}, which makes none; got a latent with sound. Take the video "
             "alone, by LTXVSeparateAVLatent, or disconnect the sound."
         )
-    if not isinstance(latents, Tensor) or latents.ndim != 4 or not latents.numel():
-        raise MirageError(f"sound: must be latents of four axes; got {describe(latents)}.")
+    fits = isinstance(latents, Tensor) and latents.ndim == 4 and latents.shape[1] == channels and latents.numel()
+    if not fits:
+        raise MirageError(
+            f"sound: must be latents of {channels} channels and four axes, as {kind.name} makes them; got "
+            f"{describe(latents)}. Make them with the node for empty sound of this model."
+        )
     latents = latents.to(comfy.model_management.intermediate_device())
     return Sound(latents, torch.ones_like(latents) if mask is None else mask.to(latents).expand_as(latents), axis)
 

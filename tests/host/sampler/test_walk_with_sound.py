@@ -142,3 +142,20 @@ def test_sound_for_a_model_that_makes_none_is_refused(pack):
     walk.model = ltx()
     with pytest.raises(pack.core.MirageError, match="sound: must not be given to LTXV, which makes none"):
         walk.run(**short_texts(torch.int64))
+
+
+@pytest.mark.parametrize("name, shape, channels", [(LTX, (1, 32, 2, 55), 8), (H3, (1, 8, 33, 16), 32)])
+def test_sound_of_another_model_is_refused(pack, name, shape, channels):
+    with pytest.raises(
+        pack.core.MirageError, match=rf"sound: must be latents of {channels} channels.*got float32 \(1, "
+    ):
+        Walk(pack, name).run(sound={"samples": torch.zeros(shape)})
+
+
+def test_the_empty_latent_of_minimax_h3_is_the_sound_of_a_walk(pack):
+    walk = Walk(pack, H3)
+    (empty,) = pack.host_nodes.NODE_CLASS_MAPPINGS["EmptyMiniMaxH3LatentAV"].execute(160, 96, 39).result
+    for ours, plain in zip(
+        walk.run(sound=empty)[0]["samples"].unbind(), walk.run()[0]["samples"].unbind(), strict=True
+    ):
+        assert torch.equal(ours, plain)
