@@ -1,7 +1,7 @@
 """What became of a walk, in numbers and in words."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from .chunks import plan_chunks
 from .coverage import coverage
@@ -22,19 +22,49 @@ def walk_summary(state: WalkState) -> dict:
     }
 
 
-def expectation(state: WalkState, path: LatentPath, settings: WalkSettings, *, read: Read = splat) -> str:
-    """What a walk will take, before it begins: chunks, share known beforehand, points and MiB at most, and warnings."""
+@dataclass(frozen=True)
+class Expectation:
+    """What a walk will take, before it begins.
+
+    Attributes:
+        frames: video frames.
+        chunks: how many.
+        known: share of its tokens that the memory knows beforehand.
+        points, nbytes: of the memory afterwards, at most.
+        warnings: where the path goes wrong, a sentence each.
+    """
+
+    frames: int
+    chunks: int
+    known: float
+    points: int
+    nbytes: int
+    warnings: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """In words, the warnings in lines of their own."""
+        summary = (
+            f"{self.frames} frames in {self.chunks} chunk{'s' if self.chunks > 1 else ''}; the memory knows "
+            f"{self.known:.0%} of them beforehand; at most {self.points:,} points, {self.nbytes / MIB:.1f} MiB"
+        )
+        return "\n".join([summary, *self.warnings])
+
+
+def expectation(state: WalkState, path: LatentPath, settings: WalkSettings, *, read: Read = splat) -> Expectation:
+    """What a walk will take: chunks, share known beforehand, points and bytes at most, and warnings.
+
+    Args:
+        state: before the first chunk.
+    """
     plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
     covered = coverage(state.memory, path, read=read)
-    share = sum(covered.known) / len(covered.known)
-    tokens = int((1.0 - share) * math.prod(path.size))
-    points = state.memory.num_points + tokens
-    mib = points * state.memory.nbytes / state.memory.num_points / MIB
-    summary = (
-        f"{len(path.video)} frames in {len(plan)} chunk{'s' if len(plan) > 1 else ''}; the memory knows "
-        f"{share:.0%} of them beforehand; at most {points:,} points, {mib:.1f} MiB"
-    )
-    return "\n".join([summary, *covered.warnings])
+    written = 1.0 if settings.update.policy == "append" else 1.0 - covered.mean
+    each = state.memory.nbytes / state.memory.num_points
+    points = state.memory.num_points + math.ceil(written * math.prod(path.size))
+    if settings.max_bytes:
+        points = min(points, int(settings.max_bytes / each))
+    return Expectation(len(path.video), len(plan), covered.mean, points, math.ceil(points * each), covered.warnings)
 
 
 def walk_text(state: WalkState) -> str:

@@ -105,7 +105,7 @@ class SceneWalk(io.ComfyNode):
         saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
         state = begun = saved.begun(begin, keep_from, keep_chunks)
         where = [*saved.report(begun.finished), *notes]
-        expected = expectation(begin, path, settings, read=read_beside)
+        expected = expectation(begin, path, settings, read=read_beside).text
         log.info("Scene Walk: %s.", "\n".join([expected, *notes]))
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(request.model, len(plan), begun.finished, inputs.sampler.steps, node_id, notes)

@@ -1,12 +1,16 @@
 """What is said of a path before anything is sampled."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
-from synthetic_room import SETTINGS, begin, ramp
+from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, ramp
 from synthetic_room import on_grid as in_the_room
 
 from mirage_core import Cameras, Geometry, LatentMemory, LatentPath, LatentSpec, MirageError, lift
 from mirage_core.coverage import coverage
+from mirage_core.walk import walk
 from mirage_core.walk_report import expectation
 
 SIZE = (6, 8)
@@ -67,7 +71,21 @@ def test_limits_out_of_range_are_refused(wall):
 
 def test_a_walk_warns_of_its_path_before_it_begins():
     cameras = ramp(0.0, 180.0, frames=33)
-    text = expectation(begin(cameras), in_the_room(cameras), SETTINGS)
+    text = expectation(begin(cameras), in_the_room(cameras), SETTINGS).text
     assert "33 frames in 2 chunks" in text.splitlines()[0]
     assert any("less than 20% is known: the path leaves the memory" in line for line in text.splitlines()[1:])
-    assert "Careful" not in expectation(begin(cameras), in_the_room(cameras[slice(0, 1)]), SETTINGS)
+    assert "Careful" not in expectation(begin(cameras), in_the_room(cameras[slice(0, 1)]), SETTINGS).text
+
+
+def test_a_walk_says_beforehand_how_large_its_memory_will_be_at_most():
+    cameras = ramp(0.0, 180.0, frames=33)
+    state, path = begin(cameras), in_the_room(cameras)
+    tokens, before = math.prod(path.size), state.memory.num_points
+    each = state.memory.nbytes / before
+    filled = expectation(state, path, SETTINGS)
+    assert before < filled.points < before + tokens and filled.nbytes == math.ceil(filled.points * each)
+    all_of_it = replace(SETTINGS, update=replace(SETTINGS.update, policy="append"))
+    assert expectation(state, path, all_of_it).points == before + tokens
+    assert expectation(state, path, replace(SETTINGS, max_bytes=50_000)).nbytes <= 50_000
+    walked = last(walk(state, path, SETTINGS, Denoiser(invents=True), exact_depth))
+    assert before < walked.memory.num_points <= filled.points
