@@ -25,6 +25,7 @@ from .host.walk.depth import DepthModel, MovingThings
 from .host.walk.models import Prompt, WalkInputs, WalkModels
 from .host.walk.progress import WalkProgress
 from .host.walk.saved import SavedWalk
+from .host.walk.sizes import Outputs, WalkSizes
 from .pictures.walk import walk_picture
 from .steering import request_of
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
@@ -105,8 +106,10 @@ class SceneWalk(io.ComfyNode):
         saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
         state = begun = saved.begun(begin, keep_from, keep_chunks)
         where = [*saved.report(begun.finished), *notes]
-        expected = expectation(begin, path, settings, read=read_beside).text
-        log.info("Scene Walk: %s.", "\n".join([expected, *notes]))
+        expected = expectation(begin, path, settings, read=read_beside)
+        sizes = WalkSizes.of(inputs, settings, plan, expected, saved.folder, Outputs())
+        notes = [sizes.text, *sizes.warnings(begun.finished), *notes]
+        log.info("Scene Walk: %s.", "\n".join([expected.text, *notes]))
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(request.model, len(plan), begun.finished, inputs.sampler.steps, node_id, notes)
         models = WalkModels(inputs, progress)
@@ -115,7 +118,7 @@ class SceneWalk(io.ComfyNode):
                 saved.save(state)
                 progress.finished(state.finished)
             progress.decoding()
-            output = _output(state, inputs, [*where, f"expected: {expected}"])
+            output = _output(state, inputs, [*where, f"expected: {expected.text}", sizes.text])
         output.ui |= show("", where)  # instead of the last stage
         return output
 

@@ -17,6 +17,7 @@ from ....mirage_core import MirageError
 from ....mirage_core.errors import describe
 from .branch_file import Branch, load_branch
 from .compiling import leave_uncompiled
+from .room import make_room, with_frames
 from .sigmas import ALWAYS, SigmaWindow
 
 __all__ = ["Branch", "attach_branch", "branch_layers", "check_branch", "load_branch"]
@@ -122,6 +123,7 @@ def attach_branch(
     patched = model.clone()
     leave_uncompiled(patched)
     patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, inputs)
+    make_room(patched, with_frames, sum(one.shape[2] for one in frames.values()))
     present = patched.model_options["transformer_options"].get("patches_replace", {}).get("dit", {})
     references = frames["reference"].shape[2] > 0  # then every block needs other rotary positions
     for index in range(network.num_layers) if references else layers:

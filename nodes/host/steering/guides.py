@@ -14,6 +14,7 @@ from comfy.patcher_extension import WrappersMP
 from einops import rearrange
 from torch import Tensor
 
+from .room import make_room, with_numbers
 from .sigmas import SigmaWindow
 
 KEY = "mirage_guides"
@@ -91,6 +92,7 @@ def add_rows(model: ModelPatcher, splat: Tensor, known: Tensor, strength: float,
     patches, whole = _patches(splat, known)
     if bool(whole.any()):
         model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _Rows(patches, whole, strength, window))
+        make_room(model, with_numbers, patches.numel())
 
 
 def _patches(splat: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

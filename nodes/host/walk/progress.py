@@ -1,6 +1,8 @@
 """One progress bar for a whole walk, its stage in words, and pictures of what is being made."""
 
+import time
 from collections.abc import Sequence
+from statistics import median
 
 import comfy.model_management
 import comfy.utils
@@ -9,15 +11,17 @@ from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 from torch import Tensor
 
+from ....mirage_core.amounts import lasting
 from ...pictures.pixels import as_picture
 
 STAGES_BESIDE_STEPS = 2  # decoding with its depth, and writing: each counts like one step
 PREVIEW_PIXELS = 512
 NO_STAGE = " "  # the browser ignores an empty text
+READING = "reading the memory"  # what a chunk begins with, before its first stage
 
 
 class WalkProgress:
-    """Counts steps of all chunks, and raises ComfyUI's interrupt between them.
+    """Counts steps of all chunks, says how long they take, and raises ComfyUI's interrupt between them.
 
     Around a ``with`` block it takes the stage off the node at the end, however that comes.
 
@@ -25,6 +29,10 @@ class WalkProgress:
         chunks, done: of the walk, and how many of them are there already.
         steps: of the sampler.
         notes: shown below the stage.
+
+    Attributes:
+        doing: the stage, in words.
+        chunk: how many chunks are done.
     """
 
     def __init__(
@@ -37,7 +45,8 @@ class WalkProgress:
         notes: Sequence[str] = (),
     ):
         self.chunks, self.chunk, self.steps, self.node_id = chunks, done, steps, node_id
-        self.notes = notes
+        self.notes, self.doing = notes, READING
+        self.began, self.taken = time.monotonic(), []  # the chunk in work; seconds of those made in this run
         self.each = steps + STAGES_BESIDE_STEPS
         self.bar = comfy.utils.ProgressBar(chunks * self.each)
         self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
@@ -50,7 +59,18 @@ class WalkProgress:
 
     def finished(self, chunks: int) -> None:
         """So many chunks of the walk are done."""
-        self.chunk = chunks
+        now = time.monotonic()
+        self.taken.append(now - self.began)
+        self.chunk, self.doing, self.began = chunks, READING, now
+
+    @property
+    def left(self) -> str:
+        """What a chunk of this run takes, and all that are left; empty before the first one and after the last."""
+        if not self.taken or self.chunk == self.chunks:
+            return ""
+        each = median(self.taken)
+        seconds = max(each - (time.monotonic() - self.began), 0.0) + each * (self.chunks - self.chunk - 1)
+        return f"about {lasting(each)} a chunk, {lasting(seconds)} left"
 
     def decoding(self) -> None:
         """All chunks are done; what is left is to decode them."""
@@ -66,7 +86,9 @@ class WalkProgress:
 
     def _stage(self, name: str, chunk: int, after: int, frame: Tensor | None = None) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self._say("\n".join([f"chunk {chunk + 1} of {self.chunks}: {name}", *self.notes]))
+        self.doing = name
+        lines = [f"chunk {chunk + 1} of {self.chunks}: {name}", self.left, *self.notes]
+        self._say("\n".join(line for line in lines if line))
         preview = None
         if frame is not None:
             preview = ("JPEG", as_picture(frame), PREVIEW_PIXELS)

@@ -1,7 +1,12 @@
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from families import Read
 from remembered import CHANNELS, MODELS, SAMPLER, WALK, WALK_SAMPLER, Pack, first, settings, text, world
+
+sys.path.append(str(Path(__file__).parent))  # for what tests here share
 
 
 @pytest.fixture(autouse=True)
