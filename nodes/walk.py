@@ -23,6 +23,7 @@ from .host.steering.sound import Sound, separated, sound_of
 from .host.threads import threads, worthwhile
 from .host.walk.depth import DepthModel, MovingThings
 from .host.walk.models import Prompt, WalkInputs, WalkModels
+from .host.walk.out_of_memory import Circumstances, out_of_memory_in_words
 from .host.walk.progress import WalkProgress
 from .host.walk.saved import SavedWalk
 from .host.walk.sizes import Outputs, WalkSizes
@@ -112,8 +113,9 @@ class SceneWalk(io.ComfyNode):
         log.info("Scene Walk: %s.", "\n".join([expected.text, *notes]))
         node_id = cls.hidden.unique_id if cls.hidden is not None else None
         progress = WalkProgress(request.model, len(plan), begun.finished, inputs.sampler.steps, node_id, notes)
-        models = WalkModels(inputs, progress)
-        with progress, threads(worthwhile(request.model, path.part(0, plan[0].stop).size)):
+        models, memory = WalkModels(inputs, progress), Circumstances(inputs, settings, sizes, saved, progress)
+        size = path.part(0, plan[0].stop).size
+        with progress, threads(worthwhile(request.model, size)), out_of_memory_in_words(memory):
             for state in walk(begun, path, settings, models.denoise, models.estimate, read=read_beside):
                 saved.save(state)
                 progress.finished(state.finished)
