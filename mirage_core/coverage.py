@@ -11,6 +11,8 @@ from .latent_path import LatentPath
 from .memory import LatentMemory
 from .readout import Read, Readout, splat
 
+VIEWS_AT_ONCE = 16  # latent frames
+
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
@@ -18,7 +20,7 @@ class Coverage:
 
     Attributes:
         path: with T latent frames.
-        readout: what they see.
+        readout: what they see; None if it was not to be kept.
         known: share of each frame's tokens that the memory knows.
         nearest: distance from each camera to the nearest remembered token, scene units; infinite beyond ``near``.
         near: scene units below which a camera is inside of things.
@@ -26,7 +28,7 @@ class Coverage:
     """
 
     path: LatentPath
-    readout: Readout
+    readout: Readout | None
     known: tuple[float, ...]
     nearest: tuple[float, ...]
     near: float
@@ -93,6 +95,7 @@ def coverage(
     least_known: float = 0.2,
     *,
     read: Read = splat,
+    keep: bool = True,
 ) -> Coverage:
     """Read a memory along a path.
 
@@ -101,6 +104,7 @@ def coverage(
             the path sees.
         least_known: 0..1.
         read: how the memory is read.
+        keep: the readout; without it a long path is read in parts, and takes the memory of one.
 
     Raises:
         MirageError: the memory is empty, or a limit is out of range.
@@ -109,13 +113,18 @@ def coverage(
     check_number("near_share", near_share, above=0.0)
     if not 0 <= least_known <= 1:
         raise MirageError(f"least_known: must lie in 0..1; got {least_known!r}.")
-    readout = read(memory, path.views, path.grid)
-    seen = readout.depth[readout.known]
+    size = len(path) if keep else min(len(path), VIEWS_AT_ONCE)
+    known, depths, readout = [], [], None
+    for first in range(0, len(path), size):
+        readout = read(memory, path.views[first : first + size], path.grid)
+        known += readout.known_share.tolist()
+        depths.append(readout.depth[readout.known].cpu())
+    seen = torch.cat(depths)
     near = near_share * float(seen.median()) if len(seen) else 0.0
     return Coverage(
         path=path,
-        readout=readout,
-        known=tuple(readout.known_share.tolist()),
+        readout=readout if keep else None,
+        known=tuple(known),
         nearest=_nearest(memory, path.views, near),
         near=near,
         least_known=least_known,

@@ -14,6 +14,7 @@ from .errors import MirageError, check_number, check_shape
 
 SSIM_WINDOW = 11  # pixels, as in Wang et al. 2004
 AWAY = 4.0  # times the tolerance: how far the camera must have been in between
+AT_ONCE = 16  # frames that are compared with all others: what that takes grows with the walk, not with its square
 BEST_PSNR = 100.0  # dB, of equal pictures, so that a mean exists
 
 
@@ -51,35 +52,40 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
     check_number("angle", angle, above=0.0)
     cameras = cameras.on_cpu  # few numbers, read one by one, in float64
     centers, rotation = cameras.centers, cameras.cam2world[:, :3, :3]
-    apart = torch.cdist(centers.double(), centers.double())  # (F, F)
-    turned = _angles(rotation)  # (F, F) degrees
-    near = (apart <= distance) & (turned <= angle)
-    away = (apart > AWAY * distance) | (turned > AWAY * angle)
     found = []
-    for later in range(len(cameras)):
-        left = away[later, :later].nonzero()
-        if not len(left):
-            continue
-        before = int(left.max())  # the last frame that was away: revisits lie before it
-        candidates = near[later, :before].nonzero().squeeze(1)
-        if not len(candidates):
-            continue
-        score = apart[later, candidates] / distance + turned[later, candidates] / angle
-        earlier = int(candidates[score.argmin()])
-        found.append((earlier, later, float(apart[later, earlier]), float(turned[later, earlier])))
+    for first in range(0, len(cameras), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        apart = torch.cdist(centers[rows].double(), centers.double())  # (R, F)
+        turned = _angles(rotation[rows], rotation)  # (R, F) degrees
+        near = (apart <= distance) & (turned <= angle)
+        away = (apart > AWAY * distance) | (turned > AWAY * angle)
+        for row in range(len(apart)):
+            left = away[row, : first + row].nonzero()
+            if not len(left):
+                continue
+            before = int(left.max())  # the last frame that was away: revisits lie before it
+            candidates = near[row, :before].nonzero().squeeze(1)
+            if not len(candidates):
+                continue
+            score = apart[row, candidates] / distance + turned[row, candidates] / angle
+            earlier = int(candidates[score.argmin()])
+            found.append((earlier, first + row, float(apart[row, earlier]), float(turned[row, earlier])))
     return tuple(found)
 
 
-def loop_closure(frames: Tensor, cameras: Cameras, distance: float, angle: float) -> tuple[Revisit, ...]:
+def loop_closure(
+    frames: Tensor | Sequence[Tensor], cameras: Cameras, distance: float, angle: float
+) -> tuple[Revisit, ...]:
     """Compare the frames of every revisited pose.
 
     Args:
-        frames: ``(F, H, W, 3)``, 0..1, one per camera.
+        frames: ``(F, H, W, 3)``, 0..1, one per camera; or a sequence of them, which are then asked for one by one.
 
     Raises:
         MirageError: the numbers of frames and cameras differ.
     """
-    check_shape("frames", frames, "(F, H, W, 3)", (None, None, None, 3))
+    if isinstance(frames, Tensor):
+        check_shape("frames", frames, "(F, H, W, 3)", (None, None, None, 3))
     if len(frames) != len(cameras):
         raise MirageError(
             f"cameras: must be those of the frames, one each; got {len(frames)} frames and {len(cameras)} cameras."
@@ -111,8 +117,8 @@ def closure_text(found: Sequence[Revisit]) -> str:
     )
 
 
-def _angles(rotation: Tensor) -> Tensor:
-    """Angles between rotations ``(F, 3, 3)``: float64 degrees ``(F, F)``."""
-    relative = torch.einsum("aji,bjk->abik", rotation.double(), rotation.double())
+def _angles(some: Tensor, rotation: Tensor) -> Tensor:
+    """Angles between rotations ``(R, 3, 3)`` and ``(F, 3, 3)``: float64 degrees ``(R, F)``."""
+    relative = torch.einsum("aji,bjk->abik", some.double(), rotation.double())
     turns = So3.from_matrix(relative.reshape(-1, 3, 3)).log()
-    return torch.rad2deg(turns.norm(dim=-1)).reshape(len(rotation), len(rotation))
+    return torch.rad2deg(turns.norm(dim=-1)).reshape(len(some), len(rotation))

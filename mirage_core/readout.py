@@ -47,6 +47,10 @@ class Readout:
             return self
         return Readout(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
+    def views(self, start: int, stop: int | None = None) -> "Readout":
+        """Of the views ``start`` to ``stop`` - 1."""
+        return Readout(**{field.name: getattr(self, field.name)[start:stop] for field in fields(self)})
+
     @property
     def known_share(self) -> Tensor:
         """``(T,)`` share of each view's tokens that the memory knows."""

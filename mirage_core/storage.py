@@ -1,6 +1,7 @@
 """Files: a memory in one .safetensors file, its points as a .ply cloud."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,12 +53,27 @@ def packed(memory: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
         for number, block in enumerate(memory.blocks)
         for name, column in block.columns.items()
     }
-    if memory.keyframes:
-        cameras = memory.keyframes.cameras
-        tensors["keyframe.cam2world"] = cameras.cam2world.cpu().contiguous()
-        tensors["keyframe.K"] = cameras.K.cpu().contiguous()
-        tensors["keyframe.frame"] = torch.tensor(memory.keyframes.frames)
+    tensors |= packed_keyframes(memory.keyframes)
     return tensors, {"spec": json.dumps(asdict(memory.spec)), "blocks": str(len(memory.blocks)), "store": memory.store}
+
+
+def packed_keyframes(keyframes: Keyframes) -> dict[str, Tensor]:
+    """Keyframes as named tensors."""
+    if not keyframes:
+        return {}
+    return {
+        "keyframe.cam2world": keyframes.cameras.cam2world.cpu().contiguous(),
+        "keyframe.K": keyframes.cameras.K.cpu().contiguous(),
+        "keyframe.frame": torch.tensor(keyframes.frames),
+    }
+
+
+def unpacked_keyframes(tensors: dict[str, Tensor]) -> Keyframes:
+    """The keyframes that ``packed_keyframes`` took apart."""
+    if "keyframe.frame" not in tensors:
+        return Keyframes()
+    cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
+    return Keyframes(cameras, tuple(tensors["keyframe.frame"].tolist()))
 
 
 def write_file(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
@@ -84,8 +100,11 @@ def load_memory(path: str | Path) -> LatentMemory:
     return unpacked(path.name, header, tensors)
 
 
-def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_file(path: Path, without: Sequence[str] = ()) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Header and tensors of a .safetensors file.
+
+    Args:
+        without: names of tensors that are not read.
 
     Raises:
         MirageError: the file is missing, truncated, or not safetensors.
@@ -98,7 +117,7 @@ def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         if magic in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"):
             raise MirageError(f"{path.name}: must be a .safetensors file; it is a pickle, which is never loaded.")
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys() if name not in without}
 
 
 def point_cloud_ply(memory: LatentMemory, rgb: Tensor) -> bytes:
@@ -144,11 +163,7 @@ def unpacked(name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> L
     with damage_refused(f"{name}:", "a consistent memory", ours=True):
         spec = LatentSpec(**json.loads(header["spec"]))
         blocks = [_unpacked_block(f"block.{number:06d}", tensors) for number in range(int(header["blocks"]))]
-        keyframes = Keyframes()
-        if "keyframe.frame" in tensors:
-            cameras = Cameras(tensors["keyframe.cam2world"], tensors["keyframe.K"])
-            keyframes = Keyframes(cameras, tuple(tensors["keyframe.frame"].tolist()))
-        return LatentMemory(spec, tuple(blocks), keyframes, header.get("store", ""))
+        return LatentMemory(spec, tuple(blocks), unpacked_keyframes(tensors), header.get("store", ""))
 
 
 def _unpacked_block(name: str, tensors: dict[str, Tensor]) -> PointBlock:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .cameras import Cameras
 from .chunks import CHUNK_FRAMES, Chunk, plan_chunks
-from .errors import MirageError, check_number, check_shape
+from .errors import MirageError, check_number
+from .latent_frames import LatentFrames
 from .latent_path import LatentPath
 from .memory import LatentMemory
 from .readout import Read, Readout, splat
@@ -33,6 +34,7 @@ class WalkSettings:
         min_overlap, voxel: of references, see retrieval.py.
         update: how what was made is written.
         max_bytes: the memory is pruned to this after every chunk; 0 = no limit.
+        hold_colours: what a chunk gains in contrast and colour against the memory is taken out, see colour_drift.py.
     """
 
     chunk_frames: int = CHUNK_FRAMES
@@ -42,6 +44,7 @@ class WalkSettings:
     voxel: float = VOXEL
     update: UpdateSettings = field(default_factory=UpdateSettings)
     max_bytes: int = 0
+    hold_colours: bool = True
 
     def __post_init__(self):
         check_number("voxel", self.voxel, above=0.0)
@@ -55,7 +58,7 @@ class ChunkRequest:
         chunk: which part of the path.
         path: of this part, T latent frames.
         readout: what the memory shows them.
-        first: ``(O, C, h, w)`` latent frames that it begins with: the start, or the last of the chunk before.
+        first: ``(O, C, h, w)`` latent frames that it begins with: of the start, and the last of the chunk before.
         preceding: ``(P, C, h, w)`` latent frames before ``first``, and what the memory showed when they were made.
         references: ``(R, C, h, w)`` past latent frames that saw the same.
         sound: of the chunks before.
@@ -73,7 +76,7 @@ class ChunkRequest:
 
 # -> (T, C, h, w), the first O frames as given; of a model with sound also what the chunk adds to it: (A, ...)
 Denoise = Callable[[ChunkRequest], Tensor | tuple[Tensor, Tensor]]
-EstimateDepth = Callable[[Tensor, Cameras, Readout], Estimate]  # latents (T, C, h, w) of a chunk -> of its T frames
+EstimateDepth = Callable[[Tensor, Cameras, Readout], Estimate]  # latents (A, C, h, w) that a chunk adds -> of these
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class ChunkReport:
     points: int  # afterwards
     nbytes: int
     seconds: dict[str, float]
+    given: int = 0  # of the latent frames it added those that the start gave
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +99,17 @@ class WalkState:
     """A walk after some chunks. Never changed in place.
 
     Attributes:
-        latents: ``(N, C, h, w)`` all latent frames so far; before the first chunk the start frame alone.
+        frames: the N latent frames so far ``(C, h, w)``, and those of the start, from which a walk begins: one, or a
+            whole clip, whose cameras the path begins with. Given as a tensor ``(N, C, h, w)``, or as they lie in files.
         memory: as it is now.
         seen: what each latent frame saw, voxel sets; empty where the frame was not written.
-        left_out: bool ``(N, h, w)`` tokens that were not written, for one of the reasons that the reports count.
+        left_out: bool ``(W, h, w)`` tokens that were not written, for one of the reasons that the reports count.
         shown: ``(M, C, h, w)`` what the memory had shown of the last latent frames when they were made.
         reports: one per finished chunk.
         sound: latents ``(A, ...)`` that each chunk added, time first; empty for a model without sound.
     """
 
-    latents: Tensor
+    frames: LatentFrames
     memory: LatentMemory
     seen: tuple[Tensor, ...] = ()
     left_out: Tensor | None = None
@@ -112,15 +117,26 @@ class WalkState:
     reports: tuple[ChunkReport, ...] = ()
     sound: tuple[Tensor, ...] = ()
 
+    def __post_init__(self):
+        object.__setattr__(self, "frames", LatentFrames.of(self.frames))
+
+    @property
+    def latents(self) -> Tensor:
+        """``(N, C, h, w)`` all latent frames, as one tensor in memory."""
+        return self.frames[:]
+
     @property
     def finished(self) -> int:
         """Chunks."""
         return len(self.reports)
 
     @property
-    def held(self) -> int:
-        """Latent frames that the next chunk has in common with what there is."""
-        return self.memory.spec.timing.overlap if self.finished else len(self.latents)
+    def written(self) -> int:
+        """Latent frames of the finished chunks."""
+        return 0 if self.left_out is None else len(self.left_out)
+
+
+Keep = Callable[[WalkState, WalkState], WalkState]  # the states before and after a chunk -> the latter, to go on with
 
 
 def walk(
@@ -131,13 +147,15 @@ def walk(
     estimate: EstimateDepth,
     *,
     read: Read = splat,
+    keep: Keep = lambda before, after: after,
 ) -> Iterator[WalkState]:
     """Yield the state after every chunk that ``state`` lacks.
 
     Args:
-        state: where to go on; a new walk has one latent frame and a memory with points.
+        state: where to go on; a new walk has the latent frames of its start, and a memory with points.
         path: of the whole walk.
         read: how the memory is read.
+        keep: called after each chunk; it may save it, and give back a state whose frames lie in the file.
 
     Raises:
         MirageError: the path ends within a latent frame, the start is not on its grid, or a callable returns latents
@@ -145,11 +163,18 @@ def walk(
     """
     plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
     state.memory.require_points()
-    wanted = (None, state.memory.spec.channels, *path.grid)
-    check_shape("latents", state.latents, "(N, C, h, w)", wanted)
+    _check_start(state, path)
     for chunk in plan[state.finished :]:
-        state = next_state(state, chunk, path, settings, denoise, estimate, read=read)
+        state = keep(state, next_state(state, chunk, path, settings, denoise, estimate, read=read))
         yield state
+
+
+def _check_start(state: WalkState, path: LatentPath) -> None:
+    wanted, frames = (state.memory.spec.channels, *path.grid), state.frames.shape
+    if frames[1:] != wanted or not 1 <= frames[0] <= len(path):
+        raise MirageError(
+            f"latents: must be (N, C, h, w), 1 to {len(path)} frames of the path on its grid, {wanted}; got {frames}."
+        )
 
 
 def next_state(
@@ -164,39 +189,39 @@ def next_state(
 ) -> WalkState:
     """The state after one more chunk: read, denoise, estimate, align, filter, lift, insert."""
     watch = _Stopwatch()
-    path = path.part(chunk.begin, chunk.stop)
+    begin, path = path.timing.latent_of(chunk.begin), path.part(chunk.begin, chunk.stop)
+    held = state.written - begin  # latent frames of the chunk before
     readout = read(state.memory, path.views, path.grid)
     references = _references(state, readout, settings)
     request = _request(state, chunk, path, readout, [one.position for one in references], settings.preceding)
     watch.lap("read")
-    made = denoise(request)
-    latents, *sound = made if isinstance(made, tuple) else (made,)
-    if latents.shape != readout.latents.shape:
-        raise MirageError(
-            f"sampler (in Python denoise): must return {tuple(readout.latents.shape)}; got {tuple(latents.shape)}."
-        )
-    latents = latents.to(state.latents.device)
+    latents, sound = _made(request, denoise)
     watch.lap("denoise")
-    estimated = estimate(latents, path.views, readout)
+    latents, views = latents[held:], path.views[held:]
+    estimated = estimate(latents, views, readout.views(held))
     watch.lap("estimate")
-    memory, views, left_out, seen = _written(state, latents, estimated, path.views, settings, read)
+    memory, reports, left_out, seen = _written(state, latents, estimated, views, settings, read)
     watch.lap("update")
     report = ChunkReport(
         number=chunk.number,
         frames=(chunk.start, chunk.stop - 1),
         known=float(readout.known.float().mean()),
         references=tuple((reference.position, reference.overlap) for reference in references),
-        views=views,
+        views=reports,
         points=memory.num_points,
         nbytes=memory.nbytes,
         seconds=watch.seconds,
+        given=len(request.first) - held,
     )
-    if chunk.number:
-        latents = torch.cat([state.latents, latents[state.held :]])
-        left_out = torch.cat([state.left_out, left_out])
-    shown = readout.latents.to(latents.device)
-    sound = (*state.sound, *(one.to(latents.device) for one in sound))
-    return WalkState(latents, memory, state.seen + seen, left_out, shown, (*state.reports, report), sound)
+    return WalkState(
+        frames=state.frames.with_part(state.written, latents),
+        memory=memory,
+        seen=state.seen + seen,
+        left_out=left_out if state.left_out is None else torch.cat([state.left_out, left_out]),
+        shown=readout.latents[-settings.preceding - path.timing.overlap :].to(latents.device, copy=True),
+        reports=(*state.reports, report),
+        sound=state.sound + sound,
+    )
 
 
 def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> tuple[Reference, ...]:
@@ -210,30 +235,42 @@ def _references(state: WalkState, readout: Readout, settings: WalkSettings) -> t
 def _request(
     state: WalkState, chunk: Chunk, path: LatentPath, readout: Readout, references: list[int], preceding: int
 ) -> ChunkRequest:
-    last = len(state.latents) - state.held
-    shown = state.latents[:0] if state.shown is None else state.shown[: -state.held]
+    begin = path.timing.latent_of(chunk.begin)
+    shown = state.frames[:0] if state.shown is None else state.shown[: begin - state.written]
     before = min(preceding, len(shown))
     return ChunkRequest(
         chunk=chunk,
         path=path,
         readout=readout,
-        first=state.latents[last:],
-        preceding=state.latents[last - before : last],
+        first=state.frames[begin : begin + len(path)],
+        preceding=state.frames[begin - before : begin],
         preceding_shown=shown[len(shown) - before :],
-        references=state.latents[references],
+        references=state.frames[references],
         sound=state.sound,
     )
+
+
+def _made(request: ChunkRequest, denoise: Denoise) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Latents of a chunk, and the sound that it adds, if any. What lies within the start is there already."""
+    if len(request.first) == len(request.path):
+        return request.first, ()
+    made = denoise(request)
+    latents, *sound = made if isinstance(made, tuple) else (made,)
+    if latents.shape != request.readout.latents.shape:
+        raise MirageError(
+            f"sampler (in Python denoise): must return {tuple(request.readout.latents.shape)}; "
+            f"got {tuple(latents.shape)}."
+        )
+    device = request.first.device
+    return latents.to(device), tuple(one.to(device) for one in sound)
 
 
 def _written(
     state: WalkState, latents: Tensor, estimated: Estimate, views: Cameras, settings: WalkSettings, read: Read
 ) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor, tuple[Tensor, ...]]:
     """The memory with a chunk in it, what became of its views, tokens left out, and what the written ones see of it."""
-    held = state.held if state.finished else 0  # latent frames of the chunk before are written already
-    begin = len(state.latents) if state.finished else 0
-    latents, views = latents[held:], views[held:]
     memory, reports, left_out = write_views(
-        state.memory, latents, estimated.views(held), views, begin, settings.update, read=read
+        state.memory, latents, estimated, views, state.written, settings.update, read=read
     )
     if settings.max_bytes:
         memory = memory.prune(settings.max_bytes)

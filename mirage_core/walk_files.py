@@ -1,53 +1,62 @@
 """Saving a walk chunk by chunk, and taking it up again.
 
-One file per finished chunk holds what it added, and the memory after it. A file appears when it is complete, so a walk
-that is killed loses the chunk in work and nothing else.
+One file per finished chunk holds what it added: its latents, and what it changed in the memory. A file appears when it
+is complete, so a walk that is killed loses the chunk in work and nothing else. No file holds what another does, so a
+long walk takes no more disk and time per chunk than a short one.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .errors import MirageError, damage_refused
-from .storage import check_version, packed, read_file, unpacked, write_file
+from .latent_frames import LatentFrames, SavedLatents
+from .memory import LatentSpec
+from .memory_changes import changed, packed_changes
+from .storage import check_version, read_file, unpacked, write_file
 from .update import ViewReport
 from .walk import ChunkReport, WalkState
 
 FORMAT = "mirage-walk-chunk"
-VERSION = 1
+VERSION = 2  # 2: what changed in the memory, instead of all of it
 
 
 def chunk_path(folder: Path, number: int) -> Path:
     return folder / f"chunk_{number:04d}.safetensors"
 
 
-def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: dict[str, str]) -> Path:
+def save_chunk(
+    folder: Path, before: WalkState, state: WalkState, settings: dict[str, str], own: dict[str, str]
+) -> WalkState:
     """Write the last finished chunk of a walk.
 
     Args:
         folder: made if it is not there.
+        before: the walk without this chunk, but with those before it.
         settings: what all chunks of the walk share, by name.
         own: what this chunk was made with: seed, prompt.
+
+    Returns:
+        ``state``, with the chunk's latents in the file instead of in memory.
 
     Raises:
         MirageError: it cannot be written; a disk is full, say.
     """
-    report = state.reports[-1]
-    added = len(report.views)  # latent frames
-    memory_tensors, memory_header = packed(state.memory)
-    seen = state.seen[-added:]
+    report, seen = state.reports[-1], state.seen[before.written :]
+    memory_tensors, memory_header = packed_changes(before.memory, state.memory)
+    latents = state.frames[before.written : state.written]
     tensors = {
-        "latents": state.latents[-added:].cpu().contiguous(),
-        "left_out": state.left_out[-added:].cpu().contiguous(),
+        "latents": latents.cpu().contiguous(),
+        "left_out": state.left_out[before.written :].cpu().contiguous(),
         "shown": state.shown.cpu().contiguous(),
         "seen": torch.cat([one.cpu() for one in seen]),
         "seen.sizes": torch.tensor([len(one) for one in seen]),
-        **({"sound": state.sound[-1].cpu().contiguous()} if state.sound else {}),
+        **({"sound": state.sound[-1].cpu().contiguous()} if len(state.sound) > len(before.sound) else {}),
         **{f"memory.{name}": tensor for name, tensor in memory_tensors.items()},
     }
     header = {
@@ -67,7 +76,9 @@ def save_chunk(folder: Path, state: WalkState, settings: dict[str, str], own: di
             f"chunk {report.number}: must be saved to {folder}, but: {error}. Make room and run again: "
             f"the {report.number} chunks before it are kept."
         ) from error
-    return path
+    if latents.device.type != "cpu":
+        return state
+    return replace(state, frames=state.frames.with_part(before.written, _saved_latents(path)))
 
 
 def saved_chunks(folder: Path) -> int:
@@ -94,11 +105,33 @@ def load_chunks(
     state = begin
     for number in range(min(most, saved_chunks(folder))):
         path = chunk_path(folder, number)
-        header, tensors = read_file(path)
+        header, tensors = read_file(path, without=("latents",))
         with damage_refused(f"{path.name}:", "a whole chunk of a walk"):
             _check(path.name, header, settings, own[number] if number < len(own) else None)
-            state = _extended(state, path.name, header, tensors)
+            state = _extended(state, path, header, tensors)
     return state
+
+
+def saved_frames(folder: Path) -> tuple[LatentFrames, LatentSpec]:
+    """All latent frames of a saved walk, which stay in their files, and which latents they are.
+
+    Raises:
+        MirageError: there is no chunk, or a file is damaged.
+    """
+    paths = [chunk_path(folder, number) for number in range(saved_chunks(folder))]
+    if not paths:
+        raise MirageError(f"folder: must hold the chunks of a walk; there is no {chunk_path(folder, 0).name} in it.")
+    with damage_refused(f"{paths[0].name}:", "a whole chunk of a walk"):
+        with safe_open(paths[0], framework="pt") as file:
+            header = file.metadata() or {}
+        _check(paths[0].name, header, {}, None)
+        spec = LatentSpec(**json.loads(header["spec"]))
+    return LatentFrames(tuple(_saved_latents(path) for path in paths)), spec
+
+
+def _saved_latents(path: Path) -> SavedLatents:
+    with damage_refused(f"{path.name}:", "a whole chunk of a walk"), safe_open(path, framework="pt") as file:
+        return SavedLatents(path, "latents", tuple(file.get_slice("latents").get_shape()))
 
 
 def _check(name: str, header: dict[str, str], settings: dict[str, str], own: dict[str, str] | None) -> None:
@@ -120,20 +153,20 @@ def _check(name: str, header: dict[str, str], settings: dict[str, str], own: dic
                 )
 
 
-def _extended(state: WalkState, name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> WalkState:
-    report = _report(json.loads(header["report"]))
-    latents, left_out = tensors["latents"], tensors["left_out"]
-    first = report.number == 0
-    if not first:
-        latents, left_out = torch.cat([state.latents, latents]), torch.cat([state.left_out, left_out])
-    memory_tensors = {key.removeprefix("memory."): value for key, value in tensors.items() if key.startswith("memory.")}
+def _extended(state: WalkState, path: Path, header: dict[str, str], tensors: dict[str, Tensor]) -> WalkState:
+    of_memory = {key.removeprefix("memory."): value for key, value in tensors.items() if key.startswith("memory.")}
+    if header["version"] == "1":  # which held the whole memory
+        memory = unpacked(path.name, header, of_memory)
+    else:
+        memory = changed(path.name, state.memory, header, of_memory)
+    left_out = tensors["left_out"]
     return WalkState(
-        latents=latents,
-        memory=unpacked(name, header, memory_tensors),
-        seen=(() if first else state.seen) + tensors["seen"].split(tensors["seen.sizes"].tolist()),
-        left_out=left_out,
+        frames=state.frames.with_part(state.written, _saved_latents(path)),
+        memory=memory,
+        seen=state.seen + tensors["seen"].split(tensors["seen.sizes"].tolist()),
+        left_out=left_out if state.left_out is None else torch.cat([state.left_out, left_out]),
         shown=tensors["shown"],
-        reports=(*state.reports, report),
+        reports=(*state.reports, _report(json.loads(header["report"]))),
         sound=(*state.sound, *([tensors["sound"]] if "sound" in tensors else [])),
     )
 

@@ -15,7 +15,7 @@ MIB = 2**20
 def walk_summary(state: WalkState) -> dict:
     """Everything that was measured, as a JSON file can hold it."""
     return {
-        "latent_frames": len(state.latents),
+        "latent_frames": len(state.frames),
         "points": state.memory.num_points,
         "mib": round(state.memory.nbytes / MIB, 4),
         "chunks": [asdict(report) for report in state.reports],
@@ -58,7 +58,7 @@ def expectation(state: WalkState, path: LatentPath, settings: WalkSettings, *, r
         state: before the first chunk.
     """
     plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
-    covered = coverage(state.memory, path, read=read)
+    covered = coverage(state.memory, path, read=read, keep=False)
     written = 1.0 if settings.update.policy == "append" else 1.0 - covered.mean
     each = state.memory.nbytes / state.memory.num_points
     points = state.memory.num_points + math.ceil(written * math.prod(path.size))

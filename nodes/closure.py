@@ -5,8 +5,9 @@ from dataclasses import asdict
 import torch
 from comfy_api.latest import io
 
-from ..mirage_core import Cameras
+from ..mirage_core import Cameras, MirageError
 from ..mirage_core.metrics import closure_text, loop_closure
+from .host.video_pictures import VideoPictures
 from .pictures.closure import closure_picture
 from .types import READ, CamerasSocket
 
@@ -22,7 +23,7 @@ class LoopClosure(io.ComfyNode):
             "does the walk show again what it has shown?",
             search_aliases=["consistency", "psnr", "ssim", "revisit", "mirage"],
             inputs=[
-                io.Image.Input("frames", tooltip="All video frames of a walk."),
+                io.Image.Input("frames", optional=True, tooltip="All video frames of a walk; or connect its video."),
                 CamerasSocket.Input("cameras", tooltip="One per video frame."),
                 io.Float.Input(
                     "distance",
@@ -35,6 +36,11 @@ class LoopClosure(io.ComfyNode):
                 io.Float.Input(
                     "angle", default=2.0, min=0.01, max=90.0, step=0.1, tooltip="How alike their directions, degrees."
                 ),
+                io.Video.Input(
+                    "video",
+                    optional=True,
+                    tooltip="The video of a walk, instead of frames: it is read piece by piece, however long it is.",
+                ),
             ],
             outputs=[
                 io.Float.Output(display_name="psnr", tooltip="Mean over all revisits, dB; 0 without any."),
@@ -46,9 +52,15 @@ class LoopClosure(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, frames: torch.Tensor, cameras: Cameras, distance: float, angle: float) -> io.NodeOutput:
-        found = loop_closure(frames[..., :3], cameras, distance, angle)
+    def execute(
+        cls, cameras: Cameras, distance: float, angle: float, frames: torch.Tensor | None = None, video=None
+    ) -> io.NodeOutput:
+        if (frames is None) == (video is None):
+            both = "both are" if video is not None else "neither is"
+            raise MirageError(f"frames, video: connect one of them; {both} connected.")
+        frames = VideoPictures.of(video) if frames is None else frames[..., :3]
+        found = loop_closure(frames, cameras, distance, angle)
         means = [sum(getattr(one, name) for one in found) / max(len(found), 1) for name in ("psnr", "ssim")]
         text = closure_text(found)
         ui = {"mirage_closure": [asdict(one) for one in found], "text": [text]}
-        return io.NodeOutput(*means, text, closure_picture(frames[..., :3], found), ui=ui)
+        return io.NodeOutput(*means, text, closure_picture(frames, found), ui=ui)

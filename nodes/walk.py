@@ -2,39 +2,41 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from comfy_api.latest import io
-from torch import Tensor
+from comfy_api.latest import InputImpl, io
 
-from ..mirage_core import MirageError
-from ..mirage_core.chunks import plan_chunks
+from ..mirage_core import Cameras, MirageError
+from ..mirage_core.chunks import Chunk, plan_chunks
 from ..mirage_core.update import UpdateSettings
-from ..mirage_core.walk import WalkSettings, WalkState, walk
+from ..mirage_core.walk import WalkSettings, WalkState
 from ..mirage_core.walk_report import expectation, walk_summary, walk_text
-from .host.decoding import decoded
-from .host.latents import as_latent, latent_frames
+from .host.connected import connected_outputs
+from .host.growing_video import Encoding
+from .host.latents import as_latent
 from .host.memory_device import read_beside
 from .host.notes import show
 from .host.steering.models import ModelKind
 from .host.steering.request import Request
 from .host.steering.sampling import SamplerSettings
 from .host.steering.sound import Sound, separated, sound_of
-from .host.threads import threads, worthwhile
 from .host.walk.depth import DepthModel, MovingThings
-from .host.walk.models import Prompt, WalkInputs, WalkModels
-from .host.walk.out_of_memory import Circumstances, out_of_memory_in_words
-from .host.walk.progress import WalkProgress
+from .host.walk.models import Prompt, WalkInputs
+from .host.walk.recording import Recording
+from .host.walk.run import WalkRun
 from .host.walk.saved import SavedWalk
-from .host.walk.sizes import Outputs, WalkSizes
+from .host.walk.sizes import Outputs, WalkSizes, require_room
 from .pictures.walk import walk_picture
 from .steering import request_of
 from .types import WALK, CamerasSocket, MemorySocket, PromptsSocket
 from .walk_inputs import walk_inputs
+from .walk_start import begin_state, path_from_clip, start_latents
 
 log = logging.getLogger(__name__)
 
 MIB = 2**20
+LATENT, FRAMES = 0, 1  # outputs that grow with the walk, and are made where they are asked for
 
 
 class WalkPrompt(io.ComfyNode):
@@ -79,9 +81,13 @@ class SceneWalk(io.ComfyNode):
             inputs=walk_inputs(),
             outputs=[
                 io.Latent.Output(
-                    display_name="latent", tooltip="The whole walk; with its sound, if the model makes any."
+                    display_name="latent",
+                    tooltip="The whole walk; with its sound, if the model makes any. Made only if it is connected.",
                 ),
-                io.Image.Output(display_name="frames", tooltip="The video frames of the whole walk, decoded."),
+                io.Image.Output(
+                    display_name="frames",
+                    tooltip="All video frames in memory. Made only if it is connected; for a long walk take video.",
+                ),
                 MemorySocket.Output(display_name="memory", tooltip="With everything that was written."),
                 CamerasSocket.Output(display_name="cameras"),
                 io.String.Output(display_name="report", tooltip="What became of every chunk."),
@@ -91,42 +97,62 @@ class SceneWalk(io.ComfyNode):
                     tooltip="White: tokens that were not written (sky, moving, contradiction, no depth); one per "
                     "latent frame.",
                 ),
+                io.Video.Output(
+                    display_name="video",
+                    tooltip="The video of the whole walk, from its file. Save Video copies it as it is.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
-    def execute(cls, save_as: str, keep_from: str = "", keep_chunks: int = 0, **given) -> io.NodeOutput:
+    def fingerprint_inputs(cls, **given) -> str:
+        """Another one where other outputs are asked for: what was not made for the last run is not kept for this."""
+        return str(connected_outputs(cls.hidden.unique_id))
+
+    @classmethod
+    def execute(
+        cls, save_as: str, keep_from: str = "", keep_chunks: int = 0, fps: float = 24.0, crf: int = 16, **given
+    ) -> io.NodeOutput:
+        node_id = cls.hidden.unique_id if cls.hidden is not None else None
+        asked = _asked(connected_outputs(node_id))
         settings, given = _walk_settings(**given)
-        inputs = _inputs(**given)
-        request, path = inputs.request, inputs.request.path
-        begin = _begin(request)
+        inputs, begin = _inputs(**given)
+        path = inputs.request.path
         plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
-        notes = [*inputs.notes(plan), *_keeping(keep_from, keep_chunks)]
+        notes = [*inputs.notes(plan), *_keeping(keep_from, keep_chunks), *_sounding(inputs, begin, plan)]
+        if asked.frames:
+            require_room("frames", len(path.video), inputs.picture_size)
         saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
-        state = begun = saved.begun(begin, keep_from, keep_chunks)
+        begun = saved.begun(begin, keep_from, keep_chunks)
         where = [*saved.report(begun.finished), *notes]
         expected = expectation(begin, path, settings, read=read_beside)
-        sizes = WalkSizes.of(inputs, settings, plan, expected, saved.folder, Outputs())
-        notes = [sizes.text, *sizes.warnings(begun.finished), *notes]
-        log.info("Scene Walk: %s.", "\n".join([expected.text, *notes]))
-        node_id = cls.hidden.unique_id if cls.hidden is not None else None
-        progress = WalkProgress(request.model, len(plan), begun.finished, inputs.sampler.steps, node_id, notes)
-        models, memory = WalkModels(inputs, progress), Circumstances(inputs, settings, sizes, saved, progress)
-        size = path.part(0, plan[0].stop).size
-        with progress, threads(worthwhile(request.model, size)), out_of_memory_in_words(memory):
-            for state in walk(begun, path, settings, models.denoise, models.estimate, read=read_beside):
-                saved.save(state)
-                progress.finished(state.finished)
-            progress.decoding()
-            output = _output(state, inputs, [*where, f"expected: {expected.text}", sizes.text])
+        sizes = WalkSizes.of(inputs, settings, plan, expected, saved.folder, asked)
+        before = [sizes.text, *sizes.warnings(begun.finished), *where]
+        log.info("Scene Walk: %s.", "\n".join([expected.text, *before]))
+        run = WalkRun(inputs, settings, plan, saved, begun, sizes, Encoding(fps, crf), keep_from)
+        state, recording = run.made(node_id, before)
+        output = _output(state, inputs, recording, [*where, f"expected: {expected.text}", sizes.text], asked)
         output.ui |= show("", where)  # instead of the last stage
         return output
 
 
+def _asked(connected: list[int] | None) -> Outputs:
+    """What is made; None = nobody knows, so everything."""
+    numbers = (LATENT, FRAMES) if connected is None else connected
+    return Outputs(frames=FRAMES in numbers, latents=LATENT in numbers, video=True)
+
+
 def _walk_settings(
-    policy: str, depth_fit: str, chunk_frames: int, preceding: int, references: int, budget: float, **rest
+    policy: str,
+    depth_fit: str,
+    chunk_frames: int,
+    preceding: int,
+    references: int,
+    budget: float,
+    hold_colours: bool = True,
+    **rest,
 ) -> tuple[WalkSettings, dict]:
     """How the walk is made, and the other inputs."""
     settings = WalkSettings(
@@ -135,23 +161,35 @@ def _walk_settings(
         references=references,
         update=UpdateSettings(policy=policy, fit=depth_fit),
         max_bytes=int(budget * MIB),
+        hold_colours=hold_colours,
     )
     return settings, rest
 
 
 def _inputs(
-    start_picture=None, moge_model=None, da3_model=None, sam3_model=None, sam3_text=None, prompts=(), **given
-) -> WalkInputs:
-    """What the walk is made with."""
+    cameras: Cameras,
+    start_cameras: Cameras | None = None,
+    start_picture=None,
+    moge_model=None,
+    da3_model=None,
+    sam3_model=None,
+    sam3_text=None,
+    prompts=(),
+    sound_vae=None,
+    **given,
+) -> tuple[WalkInputs, WalkState]:
+    """What the walk is made with, and the walk before its first chunk."""
     depth = DepthModel(moge_model, da3_model)
     if (sam3_model is None) != (sam3_text is None):
         raise MirageError("sam3_model, sam3_text: connect both, or none.")
     moving = None if sam3_model is None else MovingThings(sam3_model, sam3_text)
     sampler = SamplerSettings(**{field.name: given.pop(field.name) for field in fields(SamplerSettings)})
     latent, sound, size = given.pop("start", None), given.pop("sound", None), (given["height"], given["width"])
-    request = request_of(**given)
-    start = _start(request.steering.vae, latent, start_picture, size)
-    return WalkInputs(replace(request, start=start), sampler, depth, moving, prompts, _sound(sound, request))
+    request = request_of(cameras=path_from_clip(start_cameras, cameras), **given)
+    start = start_latents(request.steering.vae, latent, start_picture, size)
+    request = replace(request, start=start)
+    begin = begin_state(request, start_cameras)
+    return WalkInputs(request, sampler, depth, moving, prompts, _sound(sound, request), sound_vae), begin
 
 
 def _sound(latent: dict | None, request: Request) -> Sound | None:
@@ -167,43 +205,42 @@ def _keeping(keep_from: str, kept: int) -> list[str]:
     return ["keep_from: has no effect, as keep_chunks is 0."] if keep_from and not kept else []
 
 
-def _start(vae, latent: dict | None, picture: Tensor | None, size: tuple[int, int]) -> Tensor:
-    """The encoded start picture, as a LATENT holds it."""
-    if (latent is None) == (picture is None):
-        both = "both are" if latent is not None else "neither is"
-        raise MirageError(f"start, start_picture: connect one of them; {both} connected.")
-    if latent is not None:
-        samples, _, sound, _ = separated(latent)
-        if sound is not None:
-            raise MirageError("start: must be the encoded start picture, without sound. Connect the sound to sound.")
-        return samples
-    if len(picture) != 1 or tuple(picture.shape[1:3]) != size:
+def _sounding(inputs: WalkInputs, begin: WalkState, plan: Sequence[Chunk]) -> list[str]:
+    """Notes on sound.
+
+    Raises:
+        MirageError: a chunk lies within the start, which has none.
+    """
+    if inputs.sound is None:
+        return [] if inputs.sound_vae is None else ["sound_vae: has no effect, as the walk makes no sound."]
+    timing, frames = inputs.request.path.timing, len(begin.frames)
+    if timing.frames_of(frames) >= plan[0].stop:
         raise MirageError(
-            f"start_picture: must be one picture of the size of the video, {size[1]} x {size[0]}; "
-            f"got {len(picture)} of {picture.shape[2]} x {picture.shape[1]}. Scale and cut it first."
+            f"start: must be shorter than a chunk, {plan[0].stop} video frames, for a walk with sound; got "
+            f"{timing.frames_of(frames)}. Shorten the clip, or set chunk_frames higher."
         )
-    return vae.encode(picture[..., :3])
+    return (
+        [] if inputs.sound_vae is not None else ["video: is silent. Connect the VAE of the model's sound to sound_vae."]
+    )
 
 
-def _begin(request: Request) -> WalkState:
-    memory, (h, w) = request.memory, request.path.grid
-    frames = latent_frames(request.start, memory.spec.channels)  # (T, C, h, w)
-    if len(frames) != 1:
-        raise MirageError(f"start: must be one latent frame, the encoded start picture; got {len(frames)}.")
-    if tuple(frames.shape[2:]) != (h, w):
-        raise MirageError(
-            f"start: must have {w} x {h} tokens, as width and height say; got {frames.shape[3]} x {frames.shape[2]}. "
-            f"Encode a start picture of {w * memory.spec.spatial} x {h * memory.spec.spatial}."
-        )
-    return WalkState(frames.float().cpu(), memory.to("cpu"))  # the loop is light; ComfyUI's models do the work
-
-
-def _output(state: WalkState, inputs: WalkInputs, lines: list[str]) -> io.NodeOutput:
-    frames = decoded(inputs.request.steering.vae, state.latents)
-    video = state.latents.transpose(0, 1).unsqueeze(0).contiguous()
-    latent = as_latent(video if inputs.sound is None else inputs.sound.beside(video, state.sound))
+def _output(
+    state: WalkState, inputs: WalkInputs, recording: Recording, lines: list[str], asked: Outputs
+) -> io.NodeOutput:
+    latent = None
+    if asked.latents:
+        video = state.latents.transpose(0, 1).unsqueeze(0).contiguous()
+        latent = as_latent(video if inputs.sound is None else inputs.sound.beside(video, state.sound))
     text = "\n".join([*lines, walk_text(state)])
     ui = {"mirage_walk": [json.loads(json.dumps(walk_summary(state)))], "text": [text]}
-    picture, left_out = walk_picture(state.reports), state.left_out.float()
-    cameras = inputs.request.path.video.to("cpu")
-    return io.NodeOutput(latent, frames, state.memory, cameras, text, picture, left_out, ui=ui)
+    return io.NodeOutput(
+        latent,
+        recording.frames,
+        state.memory,
+        inputs.request.path.video.to("cpu"),
+        text,
+        walk_picture(state.reports),
+        state.left_out.float(),
+        InputImpl.VideoFromFile(str(recording.video.path)),
+        ui=ui,
+    )

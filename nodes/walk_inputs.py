@@ -9,11 +9,12 @@ from ..mirage_core.retrieval import MAX_REFERENCES
 from ..mirage_core.update import UNALIGNED
 from ..mirage_core.walk import PRECEDING
 from .steering import branch_socket, keep_exact_input, memory_inputs, sampler_inputs, steering_inputs, uni3c_socket
-from .types import PromptsSocket
+from .types import CamerasSocket, PromptsSocket
 
 ADVANCED = (  # what a first walk does without
     *("scheduler", "denoise", "strength", "chunk_frames", "depth_fit", "policy", "budget"),
     *("keep_from", "keep_chunks", "preceding", "references", "keep_exact"),
+    *("crf", "hold_colours"),
 )
 
 
@@ -46,8 +47,8 @@ def _saving_inputs() -> list[io.Input]:
         io.String.Input(
             "save_as",
             default="mirage/walk",
-            tooltip="Folder below the output folder for finished chunks; another one inside for every other setting. "
-            "Run again to go on. Empty: nothing is saved.",
+            tooltip="Folder below the output folder for finished chunks and the video; another one inside for every "
+            "other setting. Run again to go on. Empty: not saved.",
         ),
         io.String.Input(
             "keep_from",
@@ -95,11 +96,51 @@ def _sockets() -> list[io.Input]:
         branch_socket(),
         uni3c_socket(),
         io.Latent.Input(
-            "start", optional=True, tooltip="The encoded start picture: the first latent frame of the walk."
+            "start",
+            optional=True,
+            tooltip="The encoded start picture, the first latent frame of the walk; or a clip of several latent "
+            "frames, which the walk continues.",
         ),
         io.Image.Input(
-            "start_picture", optional=True, tooltip="The start picture itself, of the size of the video, instead."
+            "start_picture",
+            optional=True,
+            tooltip="The start picture or clip itself, of the size of the video, instead.",
         ),
+    ]
+
+
+def _video_inputs() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "fps",
+            default=24.0,
+            min=1.0,
+            max=240.0,
+            step=0.01,
+            tooltip="Video frames per second: 16 for Wan 2.1 and Wan 2.2 14B, 24 for Wan 2.2 5B and MiniMax H3, 24 or "
+            "25 for LTX.",
+        ),
+        io.Int.Input(
+            "crf",
+            default=16,
+            min=0,
+            max=51,
+            tooltip="Quality of the H.264 video: lower is better and larger, 0 is without any loss (for editing; not "
+            "all players show it).",
+        ),
+        io.Boolean.Input(
+            "hold_colours",
+            default=True,
+            tooltip="Takes out of each chunk how its contrast and colours crept away from what the memory shows of the "
+            "same places. Off for a text that changes the light.",
+        ),
+        CamerasSocket.Input(
+            "start_cameras",
+            optional=True,
+            tooltip="Of a start that is a clip: one camera per video frame. The path begins with the last of them. "
+            "None: the path begins with the cameras of the start.",
+        ),
+        io.Vae.Input("sound_vae", optional=True, tooltip="Decodes the sound of LTX-2 and MiniMax H3 for the video."),
     ]
 
 
@@ -122,6 +163,7 @@ def walk_inputs() -> list[io.Input]:
             "MiniMax H3 AV Latent with the number of video frames of the path. What is masked stays as it is. None: "
             "LTX-2 walks in silence, MiniMax H3 makes sound all the same.",
         ),
+        *_video_inputs(),
     ]
     for one in inputs:
         one.advanced = one.id in ADVANCED or None

@@ -81,5 +81,18 @@ def output_folder(name: str, what: str = "save_as") -> Path:
     return folder
 
 
+def unused_folder(root: Path) -> Path:
+    """A folder below another that is not there."""
+    number = 1
+    while (root / f"run_{number:04d}").exists():
+        number += 1
+    return root / f"run_{number:04d}"
+
+
+def unused_temp_folder(name: str) -> Path:
+    """Likewise, for what need not stay longer than ComfyUI runs."""
+    return unused_folder(Path(folder_paths.get_temp_directory()).resolve() / name)
+
+
 def writes_metadata() -> bool:
     return not args.disable_metadata

@@ -86,6 +86,7 @@ class GrowingVideo:
                 "Encode all of them again."
             )
         with av.open(str(new), "w", format="mp4", options=self.encoding.parts(flags="+frag_keyframe")) as output:
+            output.metadata.update(self.encoding.mark)
             output.mux(_copies(VideoFile.of(source), frames, self.encoding, output))
 
     def append(self, frames: Tensor) -> None:
@@ -141,6 +142,7 @@ class GrowingVideo:
             raise MirageError("video: must have a video frame before it is finished; it has none.")
         with _written(self.path), whole_file(self.path) as new:
             with av.open(str(new), "w", format="mp4", options=self.encoding.plain) as output:
+                output.metadata.update(self.encoding.mark)
                 packets = [_copies(VideoFile.of(self.path), self.frames, self.encoding, output)]
                 if audio is not None:
                     packets.append(encoded_sound(fitted(audio, self.frames / self.encoding.rate), output))
@@ -153,8 +155,8 @@ def usable_frames(path: Path, encoding: Encoding, size: tuple[int, int]) -> int:
     """How many video frames of a file can be the beginning of a video as it would be encoded now.
 
     Returns:
-        All that are there whole. 0: there is no such file; it is damaged; its frame rate or size is another; only one
-        of the two is lossless; or another version of the encoder made it.
+        All that are there whole. 0: there is no such file; it is damaged; its frame rate, size or quality is another;
+        or another version of the encoder made it.
     """
     try:
         video = VideoFile.of(path)
@@ -162,6 +164,7 @@ def usable_frames(path: Path, encoding: Encoding, size: tuple[int, int]) -> int:
         return 0
     with av.open(encoding.header(size)) as container:
         same = coder_of(container) == video.coder
+    same &= video.mark == encoding.mark["comment"]
     return video.frames if same and video.size == size else 0
 
 

@@ -16,7 +16,7 @@ WORST = 51
 FINE = 10_000  # units of time a second, at least, as mp4 files have them
 NTSC = Fraction(1000, 1001)  # 23.976 and 29.97 stand for 24 and 30 times this
 NEAR = 0.005  # a frame rate that far from one of those is meant as it
-# stitchable: the header does not depend on the quality, so that a video can go on with another one
+# stitchable: the header does not depend on what is shown, so that parts of one video fit to it
 X264 = {"preset": "medium", "bf": "0", "rc-lookahead": "16", "x264-params": "stitchable=1"}
 PARTS = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"
 BT709, RGB, LIMITED, FULL = 1, 0, 1, 2  # as H.264 numbers them; 1 for primaries, curve and matrix of BT.709
@@ -66,6 +66,11 @@ class Encoding:
         times = {"avoid_negative_ts": "disabled", "use_editlist": "0", "fragment_index": str(number)}
         return {"movflags": PARTS + flags, "video_track_timescale": str(self.timescale), **times}
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """What the file says of the quality: H.264's own header does not."""
+        return {"comment": f"crf {self.crf}"}
+
     def picture(self, colours: Tensor) -> av.VideoFrame:
         """One video frame ``(H, W, 3)``, 0..1, in 8 bits."""
         if self.crf == LOSSLESS:
@@ -89,6 +94,7 @@ class Encoding:
         """A file of parts that has none yet."""
         header = BytesIO()
         with av.open(header, "w", format="mp4", options=self.parts()) as output:
+            output.metadata.update(self.mark)
             self.stream(output, size)
             output.start_encoding()
         header.seek(0)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...mirage_core import MirageError
 from ...mirage_core.colours import of_bt709
 from ...mirage_core.errors import damage_refused
-from .video_parts import Parts, parts_of
+from .video_parts import Parts, is_whole, parts_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class VideoFile:
         frames: video frames that are there whole.
         size: ``(H, W)``.
         coder: what the decoder must know, of the encoder that made it; two videos of the same can be one.
+        mark: what it says of its quality.
         parts: None = it is finished.
     """
 
@@ -33,6 +34,7 @@ class VideoFile:
     frames: int
     size: tuple[int, int]
     coder: bytes
+    mark: str
     parts: Parts | None
 
     @classmethod
@@ -44,10 +46,13 @@ class VideoFile:
         with readable(path):
             with path.open("rb") as file:
                 parts = parts_of(file)
+                if parts is None and not is_whole(file):
+                    raise EOFError("it ends too early")
             with av.open(str(path) if parts is None else BytesIO(_bytes(path, 0, parts.header))) as container:
                 stream = container.streams.video[0]
                 frames = stream.frames if parts is None else parts.frames
-                return cls(path, frames, (stream.height, stream.width), coder_of(container), parts)
+                mark = container.metadata.get("comment", "")
+                return cls(path, frames, (stream.height, stream.width), coder_of(container), mark, parts)
 
     def clips(self, first: int, stop: int) -> Iterator[tuple[int | None, InputContainer]]:
         """Open, one after the other, what holds the video frames ``first .. stop - 1``.

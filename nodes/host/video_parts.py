@@ -62,6 +62,12 @@ def parts_of(file: BinaryIO) -> Parts | None:
     return Parts(boxes[1][2], tuple(found))
 
 
+def is_whole(file: BinaryIO) -> bool:
+    """Whether an mp4 file has all of its boxes."""
+    stop = file.seek(0, os.SEEK_END)
+    return max((end for _, _, end in _boxes(file, 0, stop)), default=0) == stop
+
+
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, first byte and the byte behind, of every box that lies whole in ``start .. stop - 1``."""
     while start + SIZE <= stop:

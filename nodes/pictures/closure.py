@@ -13,15 +13,16 @@ WIDTH, GAP, CAPTION, CURVE = 960, 14, 26, 150
 LEAST_PSNR, MOST_PSNR = 5.0, 45.0  # dB, of the curve's axis
 
 
-def closure_picture(frames: Tensor, found: Sequence[Revisit]) -> Tensor:
-    """IMAGE ``(1, H, W, 3)`` of frames ``(F, H, W, 3)`` and their revisits; without any, a line of text."""
+def closure_picture(frames: Tensor | Sequence[Tensor], found: Sequence[Revisit]) -> Tensor:
+    """IMAGE ``(1, H, W, 3)`` of frames ``(H, W, 3)`` and their revisits; without any, a line of text."""
     if not found:
         picture, draw = blank(WIDTH, 2 * MARGIN + CAPTION)
         draw.text((MARGIN, MARGIN), "no pose is visited twice", fill=TEXT, font=font())
         return as_image(picture)
     rows = shown(found)
     width = (WIDTH - 2 * MARGIN - GAP) // 2
-    height = round(width * frames.shape[1] / frames.shape[2])
+    high, wide, _ = frames[found[0].later].shape
+    height = round(width * high / wide)
     picture, draw = blank(WIDTH, 2 * MARGIN + len(rows) * (CAPTION + height + GAP) + CAPTION + CURVE)
     top = MARGIN
     for name, one in rows:

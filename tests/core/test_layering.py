@@ -50,9 +50,10 @@ def test_only_the_host_folder_of_the_nodes_touches_comfyui(file):
 
 ROOMS = {  # of nodes/, and what each may import beside mirage_core
     "nodes": {"nodes", "host/walk", "host/steering", "host", "pictures"},
-    "host/walk": {"host/walk", "host/steering", "host", "pictures"},
+    "host/walk": {"host/walk", "host/steering", "host", "host/decoding", "pictures"},
     "host/steering": {"host/steering", "host"},
-    "host": {"host", "pictures"},
+    "host": {"host", "host/decoding", "pictures"},
+    "host/decoding": {"host/decoding"},
     "pictures": {"pictures"},
 }
 

@@ -1,15 +1,20 @@
 """Walks that are saved, killed and taken up again."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 
 from mirage_core import MirageError
+from mirage_core.latent_frames import SavedLatents
+from mirage_core.storage import packed
 from mirage_core.walk import walk
-from mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
+from mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks, saved_frames
 
 ABOUT = {"width": "60", "mode": "blend"}
 
@@ -22,10 +27,11 @@ def cameras():
 @pytest.fixture
 def states(cameras, tmp_path):
     """A finished walk of three chunks, saved."""
-    made = list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth))
-    for state in made:
-        save_chunk(tmp_path, state, ABOUT, {"seed": str(state.finished)})
-    return made
+
+    def keep(before, after):
+        return save_chunk(tmp_path, before, after, ABOUT, {"seed": str(after.finished)})
+
+    return list(walk(begin(cameras), on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth, keep=keep))
 
 
 def same(one, other):
@@ -52,6 +58,46 @@ def test_a_walk_taken_up_from_files_equals_one_without_a_break(states, cameras, 
     *_, finished = walk(loaded, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)
     assert torch.equal(finished.latents, states[-1].latents)
     assert torch.equal(finished.memory.as_one_block().features, states[-1].memory.as_one_block().features)
+
+
+def test_a_file_holds_what_its_chunk_added_and_latents_stay_in_it(states, cameras, tmp_path):
+    """Over the same circle again nothing is new, so that its files are smaller, and no latents are in memory."""
+    frames = states[-1].frames
+    assert all(isinstance(piece, SavedLatents) for piece in frames.pieces) and len(frames) == 13
+    again = tmp_path / "again"
+    cameras = ramp(0, 180, 360, 540, 720, 900)
+    path = on_grid(cameras)
+    keep = partial(save_chunk, again, settings=ABOUT, own={})
+    *_, last = walk(begin(cameras), path, SETTINGS, Denoiser(), exact_depth, keep=keep)
+    sizes = [chunk_path(again, number).stat().st_size for number in range(5)]
+    assert max(sizes[2:]) < 1.1 * min(sizes[2:]) and sizes[4] < 0.8 * sizes[0]
+    same(load_chunks(again, begin(cameras), ABOUT, most=5), last)
+
+
+def test_files_of_the_version_before_are_read(states, cameras, tmp_path):
+    """Which held the whole memory, and what it had shown of the whole chunk."""
+    for number, state in enumerate(states):
+        path = chunk_path(tmp_path, number)
+        with safe_open(path, framework="pt") as file:
+            header = {**file.metadata(), "version": "1"}
+            tensors = {name: file.get_tensor(name) for name in file.keys() if not name.startswith("memory.")}
+        of_memory, memory_header = packed(state.memory)
+        tensors |= {f"memory.{name}": tensor for name, tensor in of_memory.items()}
+        report = json.loads(header["report"])
+        del report["given"]
+        save_file(tensors, path, metadata={**header, **memory_header, "report": json.dumps(report)})
+    loaded = load_chunks(tmp_path, begin(cameras), ABOUT, most=2)
+    same(replace(loaded, reports=states[1].reports), states[1])
+    *_, finished = walk(loaded, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)
+    assert torch.equal(finished.latents, states[-1].latents)
+
+
+def test_all_latents_of_a_saved_walk_are_found_by_its_folder(states, tmp_path):
+    frames, spec = saved_frames(tmp_path)
+    assert torch.equal(frames[:], states[-1].latents) and spec == states[-1].memory.spec
+    assert torch.equal(frames[3:6], states[-1].latents[3:6])
+    with pytest.raises(MirageError, match=r"folder: must hold the chunks of a walk; there is no chunk_0000\.safet"):
+        saved_frames(tmp_path / "elsewhere")
 
 
 def test_a_chunk_that_was_not_finished_is_not_there(states, cameras, tmp_path):
@@ -81,7 +127,7 @@ def test_a_chunk_that_does_not_say_what_it_was_made_with_is_refused(states, came
         load_chunks(tmp_path, begin(cameras), {**ABOUT, "LoRA": "1f2e"}, most=1)
 
 
-@pytest.mark.parametrize("version, message", [("2", "of version 1 at most; it is of 2"), ("x", "number")])
+@pytest.mark.parametrize("version, message", [("3", "of version 2 at most; it is of 3"), ("x", "number")])
 def test_a_state_of_another_version_is_refused_in_words(states, cameras, tmp_path, version, message):
     from safetensors.torch import load_file, save_file
 
@@ -103,7 +149,7 @@ def test_a_walk_that_cannot_be_saved_says_why_and_what_is_kept(states, tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(MirageError, match=r"chunk 2: must be saved to .*file, but: .* the 2 chunks before it are kept"):
-        save_chunk(blocked, states[-1], ABOUT, {})
+        save_chunk(blocked, states[-2], states[-1], ABOUT, {})
 
 
 def test_the_report_in_the_file_is_plain_json(states, tmp_path):

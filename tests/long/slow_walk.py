@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path += [str(Path(__file__).parents[1] / "core"), str(Path(__file__).parents[2])]
@@ -23,8 +24,9 @@ def slow(request):
 def main(folder: Path) -> None:
     state = load_chunks(folder, begin(CAMERAS), ABOUT, most=99)
     print(f"begun after {state.finished} chunks", flush=True)  # noqa: T201 - the test waits for it
-    for state in walk(state, on_grid(CAMERAS), SETTINGS, slow, exact_depth):  # noqa: B020 - it goes on from the state
-        save_chunk(folder, state, ABOUT, {})
+    keep = partial(save_chunk, folder, settings=ABOUT, own={})
+    for _ in walk(state, on_grid(CAMERAS), SETTINGS, slow, exact_depth, keep=keep):
+        pass
 
 
 if __name__ == "__main__":

@@ -39,9 +39,13 @@ class Sound:
         parts = (value.movedim(0, self.axis).contiguous() for value in (latents, mask))
         return Sound(*parts, self.axis), before
 
+    def whole(self, made: Sequence[Tensor]) -> Tensor:
+        """Latents of the sound of a walk, of what each chunk added to it."""
+        return torch.cat(tuple(made)).movedim(0, self.axis).contiguous()
+
     def beside(self, video: Tensor, made: Sequence[Tensor]) -> NestedTensor:
-        """A video and its sound as ComfyUI has them together, of what each chunk of a walk added to it."""
-        return NestedTensor((video, torch.cat(tuple(made)).movedim(0, self.axis).contiguous()))
+        """A video and the sound of a walk as ComfyUI has them together."""
+        return NestedTensor((video, self.whole(made)))
 
     def _at(self, frame: int, frames: int) -> int:
         """The sound latent that begins with a video frame."""

@@ -11,7 +11,6 @@ from ....mirage_core import Cameras, Readout
 from ....mirage_core.chunks import Chunk
 from ....mirage_core.update import Estimate
 from ....mirage_core.walk import ChunkRequest
-from ..decoding import decoded
 from ..steering.choice import choose_mode, notes_on
 from ..steering.conditioning import condition
 from ..steering.models import ModelKind
@@ -21,6 +20,7 @@ from ..steering.sound import Sound
 from ..steering.told_cameras import refuse_cameras
 from .depth import DepthModel, MovingThings, depth_of_memory
 from .progress import WalkProgress
+from .recording import Recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class WalkInputs:
         prompts: texts of later chunks; the first positive is the request's.
         moving: what is kept out of the memory.
         sound: of the whole walk; none for a model that makes none.
+        sound_vae: decodes it for the video.
     """
 
     request: Request
@@ -48,6 +49,13 @@ class WalkInputs:
     moving: MovingThings | None = None
     prompts: Sequence[Prompt] = ()
     sound: Sound | None = None
+    sound_vae: object | None = None
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """``(H, W)`` pixels of the video."""
+        (h, w), spatial = self.request.path.grid, self.request.memory.spec.spatial
+        return h * spatial, w * spatial
 
     def text_of(self, chunk: Chunk) -> list:
         """The positive CONDITIONING of a chunk, by the first video frame that it adds."""
@@ -97,6 +105,7 @@ class WalkModels:
 
     inputs: WalkInputs
     progress: WalkProgress
+    recording: Recording
 
     def denoise(self, chunk_request: ChunkRequest) -> Tensor | tuple[Tensor, Tensor]:
         """Latents ``(T, C, h, w)`` of a chunk, its first frames as given, bit for bit; and the sound that it adds."""
@@ -118,14 +127,10 @@ class WalkModels:
         return latents, made.unbind()[1].movedim(sound.axis, 0)[before:].to(latents)
 
     def estimate(self, latents: Tensor, cameras: Cameras, readout: Readout) -> Estimate:
-        """Depth of the latent frames of a chunk, from its decoded frames, or from the memory."""
+        """Depth of the latent frames that a chunk adds, which are decoded, or from the memory."""
         depth, moving = self.inputs.depth, self.inputs.moving
-        self.progress.stage("depth", self.progress.steps)
-        if not depth.looks and moving is None:
-            return depth_of_memory(readout)
-        request = self.inputs.request
-        frames = decoded(request.steering.vae, latents)
-        frames = frames[[request.path.timing.frame_of(latent) for latent in range(len(latents))]]
+        self.progress.stage("decoding", self.progress.steps)
+        frames = self.recording.decoded(latents)
         self.progress.stage("depth", self.progress.steps + 1, frames[-1])
         estimated = depth.estimate(frames, cameras) if depth.looks else depth_of_memory(readout)
         if moving is None:

@@ -120,7 +120,7 @@ def _goes_on(walk: Circumstances, memory: str) -> str:
     if not made:
         return "No chunk was finished yet, so nothing is lost."
     many = f"The {made} chunks before it are" if made > 1 else "The chunk before it is"
-    if saved.folder is None:
+    if not saved.stays:
         return f"{many} lost, as save_as is empty: give it a name, and finished chunks are kept."
     told = "launch ComfyUI with a larger --reserve-vram, or " if memory == "VRAM" else ""
     again = "run again with the same settings"

@@ -14,7 +14,7 @@ from torch import Tensor
 from ....mirage_core.amounts import lasting
 from ...pictures.pixels import as_picture
 
-STAGES_BESIDE_STEPS = 2  # decoding with its depth, and writing: each counts like one step
+STAGES_BESIDE_STEPS = 2  # decoding, and depth with writing: each counts like one step
 PREVIEW_PIXELS = 512
 NO_STAGE = " "  # the browser ignores an empty text
 READING = "reading the memory"  # what a chunk begins with, before its first stage
@@ -72,9 +72,9 @@ class WalkProgress:
         seconds = max(each - (time.monotonic() - self.began), 0.0) + each * (self.chunks - self.chunk - 1)
         return f"about {lasting(each)} a chunk, {lasting(seconds)} left"
 
-    def decoding(self) -> None:
-        """All chunks are done; what is left is to decode them."""
-        self._stage("decoding the whole walk", self.chunks - 1, self.each)
+    def ending(self) -> None:
+        """All chunks are done; what is left is to close the video."""
+        self._stage("closing the video", self.chunks - 1, self.each)
 
     def stage(self, name: str, after: int = 0, frame: Tensor | None = None) -> None:
         """Say what comes next, ``after`` units of this chunk are done.

@@ -12,9 +12,11 @@ from ....mirage_core.files import whole_file
 from ....mirage_core.storage import packed
 from ....mirage_core.walk import WalkSettings, WalkState
 from ....mirage_core.walk_files import chunk_path, load_chunks, save_chunk, saved_chunks
-from ..folders import output_folder
+from ..folders import output_folder, unused_folder, unused_temp_folder
+from ..growing_video import Encoding
 from .models import WalkInputs
 from .naming import Naming
+from .recording import VIDEO, Recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,27 +24,29 @@ class SavedWalk:
     """The folder of one walk.
 
     Attributes:
-        folder: None = the walk is not saved.
+        folder: below the output folder, or the temp folder, which is empty when ComfyUI has started again.
         settings: what all chunks share, by name.
         own: what each chunk is made with; None = it was taken over from another walk.
         unknown: what the walk is made with that cannot be compared with what another walk was made with.
+        stays: whether it is below the output folder.
     """
 
-    folder: Path | None
+    folder: Path
     settings: dict[str, str]
     own: tuple[dict[str, str] | None, ...]
     unknown: tuple[str, ...] = ()
+    stays: bool = True
 
     @classmethod
     def of(
         cls, save_as: str, inputs: WalkInputs, walk: WalkSettings, begin: WalkState, plan: Sequence[Chunk], kept: int
     ) -> "SavedWalk":
         if not save_as:
-            return cls(None, {}, (None,) * len(plan))
+            return cls(unused_temp_folder("mirage_walk"), {}, (None,) * len(plan), stays=False)
         root, naming = output_folder(save_as), Naming()
         settings = _settings(naming, inputs, walk, begin)
         own = [_own(naming, inputs, chunk) for chunk in plan]
-        folder = _unused(root) if naming.unknown else root / naming.of([settings, own[kept:], kept])
+        folder = unused_folder(root) if naming.unknown else root / naming.of([settings, own[kept:], kept])
         return cls(folder, settings, (*([None] * kept), *own[kept:]), tuple(naming.unknown))
 
     def begun(self, begin: WalkState, keep_from: str, kept: int) -> WalkState:
@@ -56,18 +60,31 @@ class SavedWalk:
         """
         if kept:
             self._take_over(keep_from, kept)
-        if self.folder is None:
-            return begin
         return load_chunks(self.folder, begin, self.settings, len(self.own), self.own)
 
-    def save(self, state: WalkState) -> None:
-        if self.folder is not None:
-            save_chunk(self.folder, state, self.settings, self.own[state.finished - 1] or {})
+    def recording(
+        self, inputs: WalkInputs, begun: WalkState, encoding: Encoding, whole: bool, keep_from: str
+    ) -> Recording:
+        """The video of the walk, behind the chunks that are there.
+
+        Args:
+            whole: all video frames are asked for.
+            keep_from: folder of the walk that chunks were taken over from, if any.
+        """
+        file = self.folder / VIDEO
+        source = file if file.is_file() or not keep_from else output_folder(keep_from, "keep_from") / VIDEO
+        self.folder.mkdir(parents=True, exist_ok=True)
+        vae, path = inputs.request.steering.vae, inputs.request.path
+        return Recording.begun(vae, path, begun, file, source, encoding, whole)
+
+    def save(self, before: WalkState, state: WalkState) -> WalkState:
+        """Write the last chunk, and go on with its latents in the file."""
+        return save_chunk(self.folder, before, state, self.settings, self.own[state.finished - 1] or {})
 
     def report(self, taken: int) -> list[str]:
         """Where the walk is, and ``taken``: how many of its chunks were there already."""
-        if self.folder is None:
-            return []
+        if not self.stays:
+            return ["not saved, as save_as is empty: the video is in ComfyUI's temp folder until ComfyUI starts again"]
         lines = [f"saved in {self.folder}"]
         if taken:
             lines.append(f"chunks taken from there, made before: {taken} of {len(self.own)}")
@@ -81,7 +98,7 @@ class SavedWalk:
 
     def _take_over(self, keep_from: str, kept: int) -> None:
         source = output_folder(keep_from, "keep_from")
-        if self.folder is None:
+        if not self.stays:
             raise MirageError("keep_chunks: needs a saved walk to go on with; give save_as a name.")
         there = saved_chunks(source)
         if there < kept:
@@ -92,14 +109,6 @@ class SavedWalk:
             if not target.is_file():
                 with whole_file(target) as partial:
                     shutil.copyfile(chunk_path(source, number), partial)
-
-
-def _unused(root: Path) -> Path:
-    """A folder that no walk was saved to."""
-    number = 1
-    while (root / f"run_{number:04d}").exists():
-        number += 1
-    return root / f"run_{number:04d}"
 
 
 def _settings(naming: Naming, inputs: WalkInputs, walk: WalkSettings, begin: WalkState) -> dict[str, str]:
@@ -118,7 +127,7 @@ def _settings(naming: Naming, inputs: WalkInputs, walk: WalkSettings, begin: Wal
         "sampler": f"{sampler.sampler_name} {sampler.scheduler}, {sampler.steps} steps, cfg {sampler.cfg!r}, "
         f"denoise {sampler.denoise!r}",
         "size": f"{w * spatial} x {h * spatial}",
-        "walk": json.dumps(asdict(walk), sort_keys=True),
+        "walk": json.dumps(_of_walk(walk), sort_keys=True),
         "cameras": naming.of([cameras.cam2world, cameras.K]),
         "start": naming.of(begin.latents),
         "memory": naming.of(packed(begin.memory)),
@@ -128,6 +137,12 @@ def _settings(naming: Naming, inputs: WalkInputs, walk: WalkSettings, begin: Wal
         "moving": naming.of(inputs.moving),
         "sound": naming.of(None if inputs.sound is None else [inputs.sound.latents, inputs.sound.mask]),
     }
+
+
+def _of_walk(walk: WalkSettings) -> dict:
+    """As walks were saved that did not know the newer settings, where these are off."""
+    settings = asdict(walk)
+    return {name: value for name, value in settings.items() if name != "hold_colours" or value}
 
 
 def _own(naming: Naming, inputs: WalkInputs, chunk: Chunk) -> dict[str, str]:

@@ -46,7 +46,7 @@ class WalkSizes:
         ram: beside the models, at most.
         chunk_file, files: on the disk, at most: of one chunk, and of all together, without the video.
         device: that samples.
-        folder: where chunks are saved; None = nowhere.
+        folder: where chunks are saved.
         chunks: of the walk.
         shorter: the next smaller ``chunk_frames``; None = there is none.
     """
@@ -57,7 +57,7 @@ class WalkSizes:
     chunk_file: int
     files: int
     device: torch.device
-    folder: Path | None
+    folder: Path
     chunks: int
     shorter: int | None
     outputs: Outputs
@@ -69,7 +69,7 @@ class WalkSizes:
         settings: WalkSettings,
         plan: Sequence[Chunk],
         expected: Expectation,
-        folder: Path | None,
+        folder: Path,
         outputs: Outputs,
     ) -> "WalkSizes":
         """Estimate a walk.
@@ -113,8 +113,7 @@ class WalkSizes:
         )
         if self.decoding is None:
             said += " The VAE does not say what it needs to decode."
-        if self.folder is not None:
-            said += f" Saves at most {amount(self.chunk_file)} on the disk per chunk, {amount(self.files)} in all."
+        said += f" Saves at most {amount(self.chunk_file)} on the disk per chunk, {amount(self.files)} in all."
         if self.outputs.video:
             said += " How large the video will be is not known before."
         return said
@@ -137,14 +136,13 @@ class WalkSizes:
                 f"Careful: the walk itself may hold {amount(self.ram)} in RAM; {amount(free)} are free. Leave outputs "
                 "unconnected that you can do without, or set budget."
             )
-        if self.folder is not None:
-            wanted = self.files * (self.chunks - finished) // self.chunks
-            free = shutil.disk_usage(_existing(self.folder)).free
-            if wanted > free:
-                found.append(
-                    f"Careful: the chunks to come may take {amount(wanted)} of the disk; {amount(free)} are free. Make "
-                    "room: a full disk stops the walk. Its finished chunks stay, and running again goes on with them."
-                )
+        wanted = self.files * (self.chunks - finished) // self.chunks
+        free = shutil.disk_usage(_existing(self.folder)).free
+        if wanted > free:
+            found.append(
+                f"Careful: the chunks to come may take {amount(wanted)} of the disk; {amount(free)} are free. Make "
+                "room: a full disk stops the walk. Its finished chunks stay, and running again goes on with them."
+            )
         return found
 
 
@@ -172,7 +170,7 @@ def picture_bytes(frames: int, size: tuple[int, int]) -> int:
 def ram_bytes(inputs: WalkInputs, plan: Sequence[Chunk], expected: Expectation, outputs: Outputs) -> int:
     """What a walk holds beside the models, at most: the memory, what each latent frame saw, the chunk in work, and what
     is asked for of the whole walk."""
-    request, size = inputs.request, _picture_size(inputs)
+    request, size = inputs.request, inputs.picture_size
     channels, (T, h, w) = request.memory.spec.channels, request.path.size
     longest = max(chunk.frames for chunk in plan)
     latents = channels * h * w * FLOAT  # bytes of a latent frame
@@ -214,12 +212,6 @@ def shorter_chunk(inputs: WalkInputs, plan: Sequence[Chunk]) -> int | None:
             return timing.lengths_near(frames)[0]
         frames -= timing.step
     return None
-
-
-def _picture_size(inputs: WalkInputs) -> tuple[int, int]:
-    """``(H, W)`` pixels of the video."""
-    (h, w), spatial = inputs.request.path.grid, inputs.request.memory.spec.spatial
-    return h * spatial, w * spatial
 
 
 def _existing(folder: Path) -> Path:
