@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .cameras import Cameras
 from .chunks import CHUNK_FRAMES, Chunk, plan_chunks
+from .colour_drift import ColourDrift, hold_colours
 from .errors import MirageError, check_number
 from .latent_frames import LatentFrames
 from .latent_path import LatentPath
@@ -92,6 +93,7 @@ class ChunkReport:
     nbytes: int
     seconds: dict[str, float]
     given: int = 0  # of the latent frames it added those that the start gave
+    colours: ColourDrift | None = None  # what was taken out; None if that was not asked for, or all was given
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +189,7 @@ def next_state(
     *,
     read: Read = splat,
 ) -> WalkState:
-    """The state after one more chunk: read, denoise, estimate, align, filter, lift, insert."""
+    """The state after one more chunk: read, denoise, hold the colours, estimate, align, filter, lift, insert."""
     watch = _Stopwatch()
     begin, path = path.timing.latent_of(chunk.begin), path.part(chunk.begin, chunk.stop)
     held = state.written - begin  # latent frames of the chunk before
@@ -196,6 +198,9 @@ def next_state(
     request = _request(state, chunk, path, readout, [one.position for one in references], settings.preceding)
     watch.lap("read")
     latents, sound = _made(request, denoise)
+    colours = None
+    if settings.hold_colours and len(request.first) < len(latents):
+        latents, colours = hold_colours(latents, readout, len(request.first))
     watch.lap("denoise")
     latents, views = latents[held:], path.views[held:]
     estimated = estimate(latents, views, readout.views(held))
@@ -212,6 +217,7 @@ def next_state(
         nbytes=memory.nbytes,
         seconds=watch.seconds,
         given=len(request.first) - held,
+        colours=colours,
     )
     return WalkState(
         frames=state.frames.with_part(state.written, latents),

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .colour_drift import ColourDrift
 from .errors import MirageError, damage_refused
 from .latent_frames import LatentFrames, SavedLatents
 from .memory import LatentSpec
@@ -174,4 +175,11 @@ def _extended(state: WalkState, path: Path, header: dict[str, str], tensors: dic
 def _report(saved: dict) -> ChunkReport:
     views = tuple(ViewReport(**view) for view in saved["views"])
     references = tuple((int(frame), float(overlap)) for frame, overlap in saved["references"])
-    return ChunkReport(**{**saved, "views": views, "references": references, "frames": tuple(saved["frames"])})
+    colours = saved.get("colours")  # of a chunk that an earlier version has saved there are none
+    read = {
+        "views": views,
+        "references": references,
+        "frames": tuple(saved["frames"]),
+        "colours": None if colours is None else ColourDrift(**colours),
+    }
+    return ChunkReport(**{**saved, **read})

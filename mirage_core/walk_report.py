@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from .chunks import plan_chunks
+from .colour_drift import ColourDrift
 from .coverage import coverage
 from .latent_path import LatentPath
 from .readout import Read, splat
@@ -82,6 +83,8 @@ def _chunk_lines(report: ChunkReport) -> list[str]:
         f"chunk {report.number + 1}, frames {report.frames[0]} to {report.frames[1]}: {report.known:.0%} known before, "
         f"{report.points:,} points, {report.nbytes / MIB:.2f} MiB after ({seconds})"
     ]
+    if report.colours is not None:
+        lines.append(f"  {_colours(report.colours)}")
     if report.references:
         picked = ", ".join(f"{frame} ({overlap:.0%})" for frame, overlap in report.references)
         lines.append(f"  references, latent frames: {picked}")
@@ -100,3 +103,13 @@ def _chunk_lines(report: ChunkReport) -> list[str]:
     if left_out:
         lines.append("  tokens left out: " + ", ".join(f"{reason} {tokens}" for reason, tokens in left_out.items()))
     return lines
+
+
+def _colours(colours: ColourDrift) -> str:
+    found = (
+        f"contrast {colours.gain - 1.0:+.1%}, mean moved by {colours.offset:.1%}, in {colours.channels} channels of "
+        f"{colours.compared:,} known tokens"
+    )
+    if not colours.left:
+        return f"colour drift taken out: {found}"
+    return f"colours left as they were made: {colours.left}" + (f" ({found})" if colours.channels else "")
