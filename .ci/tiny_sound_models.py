@@ -62,20 +62,20 @@ def sound_files() -> dict[str, File]:
 
     operations = comfy.ops.disable_weight_init
     on_meta = {"device": "meta", "dtype": torch.float32, "operations": operations}
-    sound = _weights(AudioVAE({"config": json.dumps(LTX)}), 2)
+    sound = usable_weights(AudioVAE({"config": json.dumps(LTX)}), 2)
     ltx = {
-        **_named("model.diffusion_model.", _weights(LTXAVModel(in_channels=128, **LTX_NETWORK, **on_meta), 0)),
-        **_named("vae.", _weights(VideoVAE(config=LTX_VAE), 1)),
+        **_named("model.diffusion_model.", usable_weights(LTXAVModel(in_channels=128, **LTX_NETWORK, **on_meta), 0)),
+        **_named("vae.", usable_weights(VideoVAE(config=LTX_VAE), 1)),
         **{key.replace("autoencoder.", "audio_vae.", 1): value for key, value in sound.items()},
     }
-    upscaler = _weights(LatentUpsampler.from_config(LTX_UPSCALER, operations=operations), 3)
+    upscaler = usable_weights(LatentUpsampler.from_config(LTX_UPSCALER, operations=operations), 3)
     with small_h3_vaes() as (video, audio):
         h3_vaes = {"vae/h3_video_vae.safetensors": video(), "vae/h3_audio_vae.safetensors": audio()}
     h3 = {"diffusion_models/minimax_h3.safetensors": MiniMaxH3Model(**H3, **on_meta), **h3_vaes}
     return {
         "checkpoints/ltx_av.safetensors": (ltx, {"config": json.dumps(LTX)}),
         "latent_upscale_models/ltx_upscaler.safetensors": (upscaler, {"config": json.dumps(LTX_UPSCALER)}),
-        **{file: (_weights(network, 4), {}) for file, network in h3.items()},
+        **{file: (usable_weights(network, 4), {}) for file, network in h3.items()},
         "loras/h3_lora.safetensors": (
             lora_weights({"blocks.0.attn.out_proj": (64, 64)}, prefix="diffusion_model."),
             {},
@@ -105,7 +105,7 @@ def small_h3_vaes() -> Iterator[tuple]:
         yield video, audio
 
 
-def _weights(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
+def usable_weights(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     """Random weights; what a network divides by stays 1, and what is no weight stays as it is."""
     found, weights = network.state_dict(), random_weights(shapes_of(network), seed)
     for key in weights:
