@@ -37,8 +37,8 @@ class CausalDecoder(StreamedDecoder):
         self._cache: Cache | None = Cache(vae)  # none: in tiles from now on
         self._tiles = WindowDecoder(vae, timing, tiled=True)
 
-    def take_up(self, before: Sequence) -> None:
-        self._tiles.take_up(before)
+    def take_up(self, before: Sequence, newest: int | None = None) -> None:
+        self._tiles.stand_behind(before, len(before))
         again = before[max(0, len(before) - reach(self.vae.first_stage_model.decoder)) :]
         self._cache = Cache(self.vae)
         if len(again):

@@ -31,7 +31,7 @@ class ClipDecoder(StreamedDecoder):
     def held_back(self) -> int:
         return self.timing.overlap
 
-    def take_up(self, before: Sequence) -> None:
+    def take_up(self, before: Sequence, newest: int | None = None) -> None:
         span = self.timing.clip + self.timing.overlap
         latents = before[max(0, len(before) - span) :]
         if len(latents):

@@ -45,12 +45,14 @@ class StreamedDecoder(ABC):
         return 0
 
     @abstractmethod
-    def take_up(self, before: Sequence) -> None:
+    def take_up(self, before: Sequence, newest: int | None = None) -> None:
         """Get ready to go on behind latent frames that were decoded in another run.
 
         Args:
             before: of all N of them, in order: ``len(before)`` is N, and ``before[i:j]`` a Tensor ``(j - i, C, h, w)``.
                 Only the last ones are read, as many as the decoder needs.
+            newest: how many of them were decoded last, in one call. Where two decodings are blended, the video frames
+                are those of an uninterrupted run bit for bit if it is told; everywhere else, in any case.
         """
 
     @abstractmethod
