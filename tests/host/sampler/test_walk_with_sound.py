@@ -1,35 +1,14 @@
 """Scene Walk with LTX-2 and MiniMax H3: sound beside the video, chunk after chunk, and chunks of clips."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from families import Read, ltx, ltx_with_sound, minimax_h3, short_texts
 from remembered import WALK, WALK_SAMPLER, first, mode, world
+from tiny_vaes import tiny_vae
 
 LTX, H3 = "ltx", "minimax_h3"
-
-
-def flat_colours(spec):
-    """A VAE of a latent format, of which only the class is real: it decodes every token to one grey."""
-
-    def decode(latents):
-        frames = [spec.timing.latent_of(frame) for frame in range(spec.timing.frames_of(latents.shape[2]))]
-        grey = torch.sigmoid(latents[0].mean(dim=0))[frames, :, :, None].expand(-1, -1, -1, 3)
-        return grey.repeat_interleave(spec.spatial, dim=1).repeat_interleave(spec.spatial, dim=2)[None]
-
-    if spec.name == LTX:
-        from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE as Network
-    else:
-        from comfy.ldm.minimax.vae import MiniMaxH3VideoVAE as Network
-    return SimpleNamespace(
-        first_stage_model=Network.__new__(Network),
-        latent_channels=spec.channels,
-        decode=decode,
-        temporal_compression_decode=lambda: spec.temporal,
-        spacial_compression_encode=lambda: spec.spatial,
-    )
 
 
 class Walk:
@@ -50,7 +29,7 @@ class Walk:
         self.given = {**WALK_SAMPLER, **WALK, **texts, **mode("auto"), "chunk_frames": chunk, "start": first(self.here)}
         self.given |= {
             "sound": None if sound is None else {"samples": sound},
-            "vae": flat_colours(self.here.memory.spec),
+            "vae": tiny_vae({LTX: "ltx", H3: "h3"}[self.here.memory.spec.name]),
         }
 
     def run(self, **others):
