@@ -6,6 +6,7 @@ import logging
 import pytest
 import torch
 from remembered import Pack
+from streaming import Before, streamed, streamed_on
 from tiny_vaes import latents_of, tiny_vae
 
 WAN = ("wan21", "wan22")
@@ -50,35 +51,6 @@ def decoder(pack, decoding):
     """A new decoder for a VAE."""
     spec_of = pack.module("nodes.host.formats").spec_of
     return lambda vae: decoding.streamed_decoder(vae, spec_of(vae).timing)
-
-
-class Before:
-    """Latent frames of another run, and which of them were read."""
-
-    def __init__(self, latents):
-        self.latents, self.read = latents, set()
-
-    def __len__(self):
-        return len(self.latents)
-
-    def __getitem__(self, part):
-        self.read |= set(range(*part.indices(len(self))))
-        return self.latents[part]
-
-
-def streamed(decoder, latents, sizes):
-    """The video frames of every chunk; counts are checked on the way."""
-    made, start = [], 0
-    for size in sizes:
-        end = start + size
-        done = decoder.decode(latents[start:end], last=end == len(latents))
-        made.append(done.frames)
-        known, held = decoder.timing.frames_of(end), end - decoder.held_back * (end < len(latents))
-        assert sum(map(len, made)) == (decoder.timing.frames_of(held) if held > 0 else 0)
-        assert sum(map(len, made)) + len(done.tail) == known
-        start = end
-    assert start == len(latents) and len(done.tail) == 0
-    return made
 
 
 @pytest.mark.parametrize("sizes", [(3, 2, 2, 2, 2, 2), (6, 5, 2), (1,) * 13, (4, 9), (13,)], ids=str)
@@ -139,11 +111,6 @@ def test_clips_of_minimax_h3_are_what_all_at_once_is_and_are_taken_up_again(vae,
         again.take_up(before)
         left = streamed_on(again, latents[len(before) :], sizes[chunk:])
         assert torch.equal(left, torch.cat(made[chunk:])) and before.read == set(range(len(before))[-7:])
-
-
-def streamed_on(decoder, latents, sizes):
-    parts = latents.split(list(sizes))
-    return torch.cat([decoder.decode(part, last=part is parts[-1]).frames for part in parts])
 
 
 def test_the_shortest_video_of_minimax_h3_and_its_tail(vae, decoder, decoding):
