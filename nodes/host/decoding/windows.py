@@ -11,8 +11,9 @@ time windows (``TILES``):
     HunyuanVideo 1.5 0.035 (0.039), HunyuanVideo 0.11 (0.077): they attend to, or normalise by, the whole video
     in tiles, Wan 2.1 0.042 (0.057), Wan 2.2 0.025 (0.046)
 
-Half the context made it 1.5 to 3 times as much. Without blending, video frames of HunyuanVideo changed half as much
-again where chunks met as anywhere else (2 x 3 tokens), or twice as much (6 x 9); blended, no more than elsewhere.
+Half the context, without blending, made it 1.2 (CogVideoX) to 3.3 (Mochi) times as much. Without blending, video frames
+of HunyuanVideo changed up to 1.7 times as much where chunks met as anywhere else (2 x 3 tokens), and 2.2 times (6 x 9);
+blended, no more than elsewhere. Trained networks were not at hand.
 """
 
 from collections.abc import Sequence
