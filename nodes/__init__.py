@@ -18,6 +18,7 @@ from .path_editor import CameraPathEditor
 from .preview import PreviewWalk, RenderMemoryPreview
 from .sampler import ApplyMemory, MemorySampler
 from .walk import SceneWalk, WalkPrompt
+from .walk_frames import LoadWalkFrames
 from .wan_camera import CameraPathToCameraCtrl, CameraPathToWanCamera
 from .warp import WarpLatents
 
@@ -46,6 +47,7 @@ NODES: list[type[io.ComfyNode]] = [
     NoText,
     SceneWalk,
     WalkPrompt,
+    LoadWalkFrames,
     AlignGeometry,
     LoopClosure,
     CropMemory,

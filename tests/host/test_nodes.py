@@ -28,6 +28,7 @@ NODES = {
     "Mirage_NoText": "No Text",
     "Mirage_SceneWalk": "Scene Walk",
     "Mirage_WalkPrompt": "Walk Prompt",
+    "Mirage_LoadWalkFrames": "Load Walk Frames",
     "Mirage_LoopClosure": "Loop Closure",
     "Mirage_AlignGeometry": "Align Geometry to Memory",
     "Mirage_CameraRange": "Camera Range",
