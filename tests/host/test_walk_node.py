@@ -1,5 +1,6 @@
 """Scene Walk in a real ComfyUI server, with small checkpoints."""
 
+import re
 import shutil
 import time
 import urllib.request
@@ -75,6 +76,23 @@ def test_no_stage_stays_on_the_node_when_the_walk_has_ended(server_models: Comfy
     assert any("a chunk, " in stage.splitlines()[1] for stage in stages) == (end == "success")
     assert any("decoding the whole walk" in stage for stage in stages) == (end == "success")
     assert said == [*stages, " "]  # the page of the browser ignores an empty text
+
+
+def test_a_walk_that_runs_out_of_memory_says_so_and_is_gone_on_with(server_models: ComfyServer):
+    prompt = walk(save_as="walks/heavy")
+    whole, _ = keep(server_models, prompt, "light", latent=["walk", 0])
+    prompt["moge"]["inputs"]["too_heavy_at"] = 2
+    with pytest.raises(ComfyError) as raised:
+        server_models.run(prompt)
+    message = str(raised.value)
+    assert "chunk 2 of 3, depth: must fit into RAM, which has run out (CUDA out of memory." in message
+    assert "This error means you ran out of memory on your GPU." in message  # ComfyUI's own advice
+    assert "Got an OOM, unloading all loaded models." in server_models.log
+    folder = re.search(r"The chunk before it is saved in (\S+):", message).group(1)
+    prompt["moge"]["inputs"]["too_heavy_at"] = 99
+    prompt["walk"]["inputs"] |= {"keep_from": folder, "keep_chunks": 1}
+    resumed, outputs = keep(server_models, prompt, "heavy", latent=["walk", 0])
+    assert torch.equal(resumed["samples"], whole["samples"]) and len(outputs["walk"]["mirage_walk"][0]["chunks"]) == 3
 
 
 def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):

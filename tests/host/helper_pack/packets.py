@@ -80,6 +80,19 @@ class BlindModel:
         raise ValueError("blind")
 
 
+class HeavyModel(WallModel):
+    """In the place of ComfyUI's MoGe model: the device is too small for it when it is asked for the n-th time."""
+
+    def __init__(self, call):
+        self.left = call
+
+    def infer(self, *args, **settings):
+        self.left -= 1
+        if not self.left:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB.")
+        return super().infer(*args, **settings)
+
+
 class MogeModel(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -87,12 +100,19 @@ class MogeModel(io.ComfyNode):
             node_id="MirageTest_MogeModel",
             category="test",
             is_dev_only=True,
-            inputs=[io.Boolean.Input("blind", default=False, optional=True)],
+            inputs=[
+                io.Boolean.Input("blind", default=False, optional=True),
+                io.Int.Input(
+                    "too_heavy_at", default=0, optional=True, tooltip="Out of memory in this call; 0 = never."
+                ),
+            ],
             outputs=[io.Custom("MOGE_MODEL").Output()],
         )
 
     @classmethod
-    def execute(cls, blind=False):
+    def execute(cls, blind=False, too_heavy_at=0):
+        if too_heavy_at:
+            return io.NodeOutput(HeavyModel(too_heavy_at))
         return io.NodeOutput(BlindModel() if blind else WallModel())
 
 
