@@ -175,7 +175,7 @@ def _check_start(state: WalkState, path: LatentPath) -> None:
     wanted, frames = (state.memory.spec.channels, *path.grid), state.frames.shape
     if frames[1:] != wanted or not 1 <= frames[0] <= len(path):
         raise MirageError(
-            f"latents: must be (N, C, h, w), 1 to {len(path)} frames of the path on its grid, {wanted}; got {frames}."
+            f"frames: must be (N, C, h, w), 1 to {len(path)} frames of the path on its grid, {wanted}; got {frames}."
         )
 
 

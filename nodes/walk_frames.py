@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from .host.folders import fingerprint, output_folder
-from .host.saved_frames import files_of, frames_of_latents, frames_of_video
+from .host.walk.saved_frames import files_of, frames_of_latents, frames_of_video
 from .types import WALK
 
 MOST = 10_000_000  # video frames

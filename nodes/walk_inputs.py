@@ -113,6 +113,7 @@ def _video_inputs() -> list[io.Input]:
     return [
         io.Float.Input(
             "fps",
+            optional=True,
             default=24.0,
             min=1.0,
             max=240.0,
@@ -122,6 +123,7 @@ def _video_inputs() -> list[io.Input]:
         ),
         io.Int.Input(
             "crf",
+            optional=True,
             default=16,
             min=0,
             max=51,
@@ -130,6 +132,7 @@ def _video_inputs() -> list[io.Input]:
         ),
         io.Boolean.Input(
             "hold_colours",
+            optional=True,
             default=True,
             tooltip="Takes out of each chunk how its contrast and colours crept away from what the memory shows of the "
             "same places. Off for a text that changes the light.",

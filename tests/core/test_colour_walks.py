@@ -17,7 +17,7 @@ from mirage_core.colour_drift import COPIED, ColourDrift
 from mirage_core.storage import read_file, write_file
 from mirage_core.update import Estimate
 from mirage_core.walk import WalkState, walk
-from mirage_core.walk_files import load_chunks, save_chunk
+from mirage_core.walk_files import chunk_path, load_chunks, save_chunk
 from mirage_core.walk_report import walk_summary, walk_text
 
 SIZE, PIXELS = (24, 40), 4
@@ -198,13 +198,14 @@ def test_the_report_says_what_was_left(colours, said):
 
 def test_a_saved_chunk_keeps_what_was_taken_out(tmp_path):
     state = drifted()
-    save_chunk(tmp_path, state, {}, {})
+    save_chunk(tmp_path, started(ROUND), state, {}, {})
     assert load_chunks(tmp_path, started(ROUND), {}, 1).reports == state.reports
 
 
 def test_a_chunk_that_an_earlier_version_has_saved_says_nothing_of_colours(tmp_path):
     state = drifted()
-    path = save_chunk(tmp_path, state, {}, {})
+    save_chunk(tmp_path, started(ROUND), state, {}, {})
+    path = chunk_path(tmp_path, 0)
     header, tensors = read_file(path)
     report = json.loads(header["report"])
     del report["colours"]

@@ -67,7 +67,7 @@ def test_context_is_as_long_as_asked_for_and_no_longer_than_the_chunk_before(pre
 def test_a_start_that_is_not_on_the_grid_is_refused():
     cameras = ramp(0, 30)
     path = LatentPath.of(cameras, SPEC, W + 4, H)
-    with pytest.raises(MirageError, match=r"latents: must be \(N, C, h, w\)"):
+    with pytest.raises(MirageError, match=r"frames: must be \(N, C, h, w\)"):
         last(walk(begin(cameras), path, SETTINGS, Denoiser(), exact_depth))
 
 
@@ -316,7 +316,7 @@ def test_a_walk_goes_on_from_a_clip_and_remembers_all_of_it(frames):
 def test_a_clip_that_is_longer_than_its_path_is_refused():
     cameras = ramp(0, 90)
     start = replace(begin(cameras), frames=truth(turning([0.0] * 6)))
-    with pytest.raises(MirageError, match=r"latents: must be .* 1 to 5 frames of the path .*; got \(6, 8, 9, 15\)"):
+    with pytest.raises(MirageError, match=r"frames: must be .* 1 to 5 frames of the path .*; got \(6, 8, 9, 15\)"):
         last(walk(start, on_grid(cameras), SETTINGS, Denoiser(), exact_depth))
 
 

@@ -33,7 +33,7 @@ class Counted:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_range_is_what_the_walk_has_shown(pack, name):
-    saved, vae = pack.module("nodes.host.saved_frames"), tiny_vae(name)
+    saved, vae = pack.module("nodes.host.walk.saved_frames"), tiny_vae(name)
     timing = pack.module("nodes.host.formats").spec_of(vae).timing
     new_decoder = pack.module("nodes.host.decoding").streamed_decoder
     borders = (12, 22, 27, 32, 37) if timing.clip else (9, 13, 21, 26, 31)

@@ -61,7 +61,7 @@ def test_a_damaged_chunk_of_a_walk(tmp_path):
     cameras = ramp(0, 90)
     start = begin(cameras)
     state = next(iter(walk(start, on_grid(cameras), SETTINGS, Denoiser(invents=True), exact_depth)))
-    save_chunk(tmp_path, state, {"width": "60"}, {"seed": "1"})
+    save_chunk(tmp_path, start, state, {"width": "60"}, {"seed": "1"})
     assert try_all(lambda: load_chunks(tmp_path, start, {"width": "60"}, most=1), chunk_path(tmp_path, 0)) > 60
 
 

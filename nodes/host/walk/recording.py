@@ -58,7 +58,7 @@ class Recording:
             there = there if usable_frames(source, encoding, size) >= there else 0
         video = GrowingVideo.begun(file, encoding, size, source if there else None, there)
         if there and not whole:
-            decoder.take_up(state.frames.first(state.written))
+            decoder.take_up(state.frames.first(state.written), newest=len(done[-1]))
             return cls(path, decoder, video, frames, state.written, there)
         recording = cls(path, streamed_decoder(vae, path.timing), video, frames)
         for latents in done:
@@ -85,6 +85,10 @@ class Recording:
                 self.video.append(frames)
             self.given += len(frames)
         self._pending.clear()
+
+    def close(self, sound: dict | None) -> None:
+        """Nothing follows: make the video an ordinary file, with the AUDIO."""
+        self.video.finished(sound)
 
 
 def heard(vae: object, latents: Tensor) -> dict:

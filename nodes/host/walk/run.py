@@ -53,7 +53,7 @@ class WalkRun:
             state = self._walked(WalkModels(inputs, progress, recording))
             progress.ending()
             sound = inputs.sound_vae and heard(inputs.sound_vae, inputs.sound.whole(state.sound))
-            recording.video.finished(sound)
+            recording.close(sound)
         return state, recording
 
     def _walked(self, models: WalkModels) -> WalkState:

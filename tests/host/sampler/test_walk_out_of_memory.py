@@ -60,7 +60,7 @@ def test_sampling_that_runs_out_of_memory_loses_nothing(name, pack, long, walked
     given = raising(on_the_card(), 3)  # two steps per chunk
     error = failed(pack, walked, name, here, save_as=into)
     (folder,) = (Path(folder_paths.get_output_directory()) / into).iterdir()
-    assert [file.name for file in folder.iterdir()] == ["chunk_0000.safetensors"]
+    assert sorted(file.name for file in folder.iterdir()) == ["chunk_0000.safetensors", "walk.mp4"]
     message = str(error)
     assert message.startswith("chunk 2 of 2, sampling: must fit into RAM, which has run out (CUDA out of memory. ")
     assert re.search(r"ComfyUI estimates [\d.]+ MiB to sample a chunk, beside [\d.]+ MiB of weights\.", message)
@@ -130,17 +130,29 @@ def test_what_is_saved_is_said_as_it_is(pack, long, walked, raising, monkeypatch
     assert "The chunk before it is lost, as save_as is empty: give it a name" in str(unsaved)
 
 
-def test_decoding_the_whole_walk_can_run_out_of_memory_too(pack, long, walked, monkeypatch):
-    def full(*given):
-        raise on_the_card()
+@pytest.mark.parametrize(
+    "method, doing, kept",
+    [
+        ("decoded", "chunk 2 of 2, decoding: ", "The chunk before it is"),
+        ("close", "chunk 2 of 2, closing the video: ", "The 2 chunks before it are"),
+    ],
+)
+def test_decoding_and_closing_the_video_can_run_out_of_memory_too(method, doing, kept, pack, long, walked, monkeypatch):
+    here, recording, calls = long("per-token"), pack.module("nodes.host.walk.recording").Recording, []
+    run = getattr(recording, method)
 
-    here = long("per-token")
+    def full(*given):
+        calls.append(1)
+        if method == "close" or len(calls) == 2:
+            raise on_the_card()
+        return run(*given)
+
     with monkeypatch.context() as patch:
-        patch.setattr(pack.module("nodes.walk"), "decoded", full)
-        error = failed(pack, walked, "per-token", here, save_as="memory/decoded")
-    assert str(error).startswith("chunk 2 of 2, decoding the whole walk: ")
-    assert "The 2 chunks before it are saved in " in str(error) and "and no chunk is made anew." in str(error)
-    assert "made before: 2 of 2" in walked("per-token", here, save_as="memory/decoded").result[4]
+        patch.setattr(recording, method, full)
+        error = failed(pack, walked, "per-token", here, save_as=f"memory/{method}")
+    assert str(error).startswith(doing) and f"{kept} saved in " in str(error)
+    chunks = kept.count("2") + 1
+    assert f"made before: {chunks} of 2" in walked("per-token", here, save_as=f"memory/{method}").result[4]
 
 
 def test_other_errors_stay_as_they_are(long, walked, raising):

@@ -10,13 +10,13 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...mirage_core import MirageError
-from ...mirage_core.amounts import amount
-from ...mirage_core.walk_files import chunk_path, saved_chunks, saved_frames
-from .decoding import StreamedDecoder, streamed_decoder
-from .formats import spec_of
-from .video_file import VideoFile
-from .walk.recording import VIDEO
+from ....mirage_core import MirageError
+from ....mirage_core.amounts import amount
+from ....mirage_core.walk_files import chunk_path, saved_chunks, saved_frames
+from ..decoding import StreamedDecoder, streamed_decoder
+from ..formats import spec_of
+from ..video_file import VideoFile
+from .recording import VIDEO
 
 BYTES = 3 * 4  # of a pixel: three colours in float32
 
