@@ -13,6 +13,7 @@ What noise alone would give is not drift: of every number as much is taken out a
 (the non-negative garrote: Breiman 1995, Technometrics 37). So a walk without drift is not made to wander by its fits.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,8 +33,9 @@ FLAT = 2.0**-10  # of the widest channel's spread: a channel that varies less sa
 APART = 3.0  # times the usual distance from what is remembered: another thing
 MOST_APART = 0.5  # share of other things: beyond it the picture was not taken up, and there is nothing to hold it to
 LEAST_CORRELATION = 0.5  # of a channel, made and remembered: below it, its two spreads are not of the same detail
-LARGEST_ERROR = 2.0**-6  # standard error of a gain: a channel that is known worse is left as it is
-LARGEST_DRIFT = 2.0**-3  # of contrast, and of a channel's size: more in one chunk is a change that was meant
+LARGEST_ERROR = 2.0**-3  # standard error of a gain: a channel that is known worse is left as it is
+# of contrast, and of a channel's size: more from one chunk to the next is a change that was meant
+LARGEST_DRIFT = 2.0**-3
 LEAST_DRIFT = 2.0**-12  # likewise: less is rounding
 MEDIAN = 0.6745  # of the absolute values of normal ones, over their spread
 STEPS = 20  # of looking for other things; mostly fewer than 8 are taken
@@ -74,6 +76,7 @@ class _Fit(NamedTuple):
     middle: Tensor  # mean of the made tokens, about which the gain turns
     offset: Tensor  # of that mean, latent values
     size: Tensor  # root of the mean square of the remembered tokens
+    error: float  # standard, of the gain that all channels have in common, as a logarithm
 
     def applied(self, made: Tensor) -> Tensor:
         """Those channels ``(T, C', h, w)``, without gain and offset."""
@@ -83,7 +86,9 @@ class _Fit(NamedTuple):
         return ((made.float() - middle) / gain + (middle - offset)).to(made.dtype)
 
 
-def hold_colours(latents: Tensor, readout: Readout, held: int) -> tuple[Tensor, ColourDrift]:
+def hold_colours(
+    latents: Tensor, readout: Readout, held: int, before: ColourDrift | None = None
+) -> tuple[Tensor, ColourDrift]:
     """Take out what a chunk has gained in contrast and colour against what the memory shows of it.
 
     Compared are new tokens that the memory knows, at about the size at which they were written. Depth is not there yet,
@@ -95,6 +100,7 @@ def hold_colours(latents: Tensor, readout: Readout, held: int) -> tuple[Tensor, 
         latents: ``(T, C, h, w)`` of the chunk, as made.
         readout: what the memory shows of the same T latent frames.
         held: latent frames at the beginning that were given; they stay as they are, bit for bit.
+        before: what was taken out of the chunk before: a model may creep on from there, though not leap.
 
     Returns:
         The latents, the same tensor if nothing is taken out, and what was done.
@@ -107,13 +113,15 @@ def hold_colours(latents: Tensor, readout: Readout, held: int) -> tuple[Tensor, 
     known = readout.known[held:].to(latents.device)
     copied = _copied(made, shown, known)  # bool (T', h, w)
     within = readout.placement.new_tensor([SAME_PLACE, SAME_PLACE, SAME_SIZE]).view(-1, 1, 1)
-    placed = (readout.placement[held:].abs() <= within).all(dim=1).to(latents.device)  # bool (T', h, w)
+    near = (readout.placement[held:].abs() <= within).to(latents.device)  # bool (T', 3, h, w)
     fresh = known & ~copied & (made.isfinite() & shown.isfinite()).all(dim=1)
-    useful = fresh & placed
-    if int(useful.sum()) < LEAST_TOKENS or int(fresh.sum()) < LEAST_SHARE * fresh.numel():
+    # few that fell near their cell's centre, and are compared well, or many that are compared worse
+    sets = [useful for useful in (fresh & near.all(dim=1), fresh & near[:, 2]) if int(useful.sum()) >= LEAST_TOKENS]
+    if not sets or int(fresh.sum()) < LEAST_SHARE * fresh.numel():
         return latents, ColourDrift(COPIED if int(copied.sum()) > int(fresh.sum()) else LITTLE_KNOWN)
-    points = readout.point[held:].to(latents.device)[useful]  # int64 (M,)
-    drift, fit = _fitted(*_some(points, shown.movedim(1, -1)[useful], made.movedim(1, -1)[useful]))
+    points, made_last, shown_last = readout.point[held:].to(latents.device), made.movedim(1, -1), shown.movedim(1, -1)
+    fits = [_fitted(*_some(points[useful], shown_last[useful], made_last[useful]), before) for useful in sets]
+    drift, fit, _ = min(fits, key=lambda one: one[2])
     if fit is None:
         return latents, drift
     channels, latents = fit.channels.to(latents.device), latents.clone()
@@ -138,8 +146,10 @@ def _some(points: Tensor, shown: Tensor, made: Tensor) -> tuple[Tensor, Tensor, 
     return points.cpu(), shown.T.cpu().double(), made.T.cpu().double()
 
 
-def _fitted(points: Tensor, shown: Tensor, made: Tensor) -> tuple[ColourDrift, _Fit | None]:
-    """What is to be taken out, and the fit if that is anything.
+def _fitted(
+    points: Tensor, shown: Tensor, made: Tensor, before: ColourDrift | None
+) -> tuple[ColourDrift, _Fit | None, float]:
+    """What is to be taken out, the fit if that is anything, and the standard error of its gain.
 
     Args:
         points: int64 ``(M,)`` of the memory, which tokens in several latent frames share.
@@ -149,20 +159,24 @@ def _fitted(points: Tensor, shown: Tensor, made: Tensor) -> tuple[ColourDrift, _
     compared, otherwise = int(kept.sum()), int((~kept).sum())
     drift = ColourDrift(OTHERWISE, compared=compared, otherwise=otherwise)
     if otherwise > MOST_APART * len(kept):
-        return drift, None
+        return drift, None, math.inf
     witnesses = len(torch.unique(points[kept]))  # a point that is seen in every latent frame is still one witness
     if witnesses < LEAST_TOKENS:
-        return replace(drift, left=LITTLE_KNOWN), None
+        return replace(drift, left=LITTLE_KNOWN), None, math.inf
     fit = _fit(shown[:, kept], made[:, kept], witnesses)
     if not len(fit.channels):
-        return drift, None
+        return drift, None, math.inf
     logarithms, shares = fit.gain.log(), fit.offset / fit.size
     gain, offset = float(fit.gain.median()), float(shares.square().mean().sqrt())
     drift = replace(drift, left="", gain=gain, offset=offset, channels=len(fit.channels))
     largest = float(torch.cat([logarithms, shares]).abs().amax())
-    if largest > LARGEST_DRIFT:
-        return replace(drift, left=MEANT), None
-    return (drift, fit) if largest > LEAST_DRIFT else (replace(drift, left=NONE), None)
+    crept = before is not None and not before.left
+    gained, moved = (math.log(before.gain), before.offset) if crept else (0.0, 0.0)
+    # over all channels, as chance may be as large in one; the more contrast has crept, the more the mean moves with it
+    leap = max(abs(math.log(gain) - gained), offset - moved - abs(gained) / 2)
+    if leap > LARGEST_DRIFT:
+        return replace(drift, left=MEANT), None, fit.error
+    return (drift, fit, fit.error) if largest > LEAST_DRIFT else (replace(drift, left=NONE), None, fit.error)
 
 
 def _of_one_thing(shown: Tensor, made: Tensor) -> Tensor:
@@ -211,11 +225,11 @@ def _fit(shown: Tensor, made: Tensor, witnesses: int) -> _Fit:
     size = shown[channels].square().mean(dim=1).sqrt()
     spread, error, correlation = spread_shown[channels], error[channels], correlation[channels]
     offset = _clear(middle - before, spread * (2.0 * (1.0 - correlation) / witnesses).sqrt())
-    gain = (spread_made[channels] / spread).log()
+    gain, of_common = (spread_made[channels] / spread).log(), math.inf
     if len(channels):
-        common = gain.median()
-        gain = _clear(common, error.median() / len(channels) ** 0.5) + _clear(gain - common, error)
-    return _Fit(channels, gain.exp(), middle, offset, size)
+        common, of_common = gain.median(), float(error.median()) / len(channels) ** 0.5
+        gain = _clear(common, gain.new_tensor(of_common)) + _clear(gain - common, error)
+    return _Fit(channels, gain.exp(), middle, offset, size, of_common)
 
 
 def _clear(value: Tensor, error: Tensor) -> Tensor:

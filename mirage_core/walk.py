@@ -200,7 +200,8 @@ def next_state(
     latents, sound = _made(request, denoise)
     colours = None
     if settings.hold_colours and len(request.first) < len(latents):
-        latents, colours = hold_colours(latents, readout, len(request.first))
+        before = state.reports[-1].colours if state.reports else None
+        latents, colours = hold_colours(latents, readout, len(request.first), before)
     watch.lap("denoise")
     latents, views = latents[held:], path.views[held:]
     estimated = estimate(latents, views, readout.views(held))

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 from comfy_api.latest import Input, InputImpl
 from torch import Tensor
@@ -21,10 +22,10 @@ class VideoPictures(Sequence):
 
     @classmethod
     def of(cls, video: Input.Video) -> "VideoPictures | Tensor":
-        """The pictures of a VIDEO: of a whole file those of the file, else all of them in memory."""
+        """The pictures of a VIDEO: of a whole .mp4 those of the file, else all of them in memory."""
         source = video.get_stream_source() if isinstance(video, InputImpl.VideoFromFile) else None
-        if isinstance(source, str) and video.get_active_trim_window() == (0.0, 0.0):
-            return cls(VideoFile.of(source))
+        if isinstance(source, str) and source.endswith(".mp4") and video.get_active_trim_window() == (0.0, 0.0):
+            return cls(VideoFile.of(Path(source)))
         return video.get_components().images[..., :3]
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 import torch
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, hit, last, on_grid, ramp
+from synthetic_room import truth as painted
 from torch import Tensor
 
 from mirage_core import Geometry, LatentMemory, LatentPath, LatentSpec, lift
@@ -211,3 +212,24 @@ def test_a_chunk_that_an_earlier_version_has_saved_says_nothing_of_colours(tmp_p
     del report["colours"]
     write_file(path, tensors, {**header, "report": json.dumps(report)})
     assert load_chunks(tmp_path, started(ROUND), {}, 1).reports == (replace(state.reports[0], colours=None),)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("degrees", [18, 40])
+def test_a_model_that_creeps_on_whatever_was_taken_out_is_held_among_few_tokens(degrees, noise):
+    """It is 1.03^n as strong in chunk n, also where its first frame is not; 9 x 15 tokens."""
+    cameras = ramp(*[degrees * chunk for chunk in range(CHUNKS + 1)])
+
+    def creeping(request):
+        draw = torch.Generator().manual_seed(request.chunk.number)
+        made = 1.03 ** (request.chunk.number + 1) * painted(request.path.views)
+        made = made + noise * torch.randn(made.shape, generator=draw)
+        return torch.cat([request.first, made[len(request.first) :]])
+
+    contrast = []
+    for hold in (True, False):
+        settings = replace(SETTINGS, hold_colours=hold)
+        state = last(walk(begin(cameras), on_grid(cameras), settings, creeping, exact_depth))
+        contrast.append(float(state.frames[-4:].std() / painted(cameras[::4][-4:]).std()))
+    held, crept = contrast
+    assert abs(held - 1.0) < 0.03 and crept > 1.5
