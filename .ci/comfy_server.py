@@ -78,6 +78,11 @@ class ComfyServer:
         self._process.kill()
 
     @property
+    def pid(self) -> int:
+        """Number of the server's process."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What the server has printed so far, without the colours."""
         return re.sub(r"\x1b\[[0-9;]*m", "", (self.base / "server.log").read_text(errors="replace"))

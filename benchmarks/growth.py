@@ -1,117 +1,85 @@
-"""A walk of 1,000 chunks, 32,000 frames, that wanders through a building and comes back: does the memory level off?
+"""Does a walk cost more the longer it is? Scene Walk, in ComfyUI, with the small model: 129, 1,025 and 4,097 frames.
 
-A building of 4 x 4 rooms with doors; the walker goes from room to room at random, looks where it goes and sways. Every
-chunk writes its eight new latent frames with fill, exact depth, then the nine views of the next chunk are read.
+The camera wanders about a room, there and back many times and never along the same path. Each length is made in a
+server of its own, to a video file; nothing else is asked of the walk.
 """
 
-import random
-import resource
-import sys
-import time
+import math
+import statistics
+from collections.abc import Sequence
 
 import torch
-from common import CHANNELS, TOKEN, Asked, Boxes, cameras_at, wait
+from common import TOKEN, Asked, cameras_at
+from watched import Watched, watched_walk
 
-from mirage_core import Geometry, LatentMemory, LatentSpec, lift, splat
+from mirage_core import Cameras
 
-ROOMS, ROOM_EDGE, DOOR, WALL = 4, 6.0, 1.6, 0.2  # per side; scene units
-CHUNKS, VIEWS = 1_000, 8
-STEP = 0.25  # scene units between latent frames
-SIZE = {"cpu": (22, 40), "cuda": (44, 80)}
-STORE = "float16"
-SHOWN = 100  # rows kept
-PER_MIB = 2**20 if sys.platform == "darwin" else 2**10  # of what the system calls maximum resident size
-
-
-def building() -> Boxes:
-    """Rooms of ``ROOM_EDGE``, walls with a door in the middle between all neighbours."""
-    solids, half = [], (ROOM_EDGE - DOOR) / 2
-    for line in range(1, ROOMS):
-        at = line * ROOM_EDGE
-        for room in range(ROOMS):
-            for start in (room * ROOM_EDGE, room * ROOM_EDGE + half + DOOR):
-                solids.append([[at - WALL / 2, -1.5, start], [at + WALL / 2, 1.5, start + half]])
-                solids.append([[start, -1.5, at - WALL / 2], [start + half, 1.5, at + WALL / 2]])
-    extent = ROOMS * ROOM_EDGE
-    return Boxes(torch.tensor([0.0, -1.5, 0.0]), torch.tensor([extent, 1.5, extent]), torch.tensor(solids))
+LENGTHS, QUICK_LENGTHS = (129, 1025, 4097), (17, 33)  # video frames
+CHUNK_FRAMES = {False: 17, True: 9}  # by whether the run is quick
+SIZE = (192, 320)  # pixels, of the workflow
+TURN, TURNS = math.radians(40.0), 128  # there and back, video frames
+SWAY, SWAYS = (0.5, 0.4), (208, 336)  # metres to the side and ahead, video frames
+EARLY, AROUND = 10, 8  # the chunk that the last ones are compared with; medians over so many chunks
+MIB = 2**20
 
 
-def wander(views: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions ``(T, 3)`` and headings ``(T,)`` of a walk from room to room, through their middles."""
-    drawn = random.Random(0)
-    room, places = (0, 0), []
-    while len(places) < views:
-        across, along = drawn.choice(((0, 1), (1, 0), (0, -1), (-1, 0)))
-        there = (room[0] + across, room[1] + along)
-        if not all(0 <= n < ROOMS for n in there):
-            continue
-        steps = round(ROOM_EDGE / STEP)
-        places += [
-            tuple((a + (b - a) * k / steps + 0.5) * ROOM_EDGE for a, b in zip(room, there, strict=True))
-            for k in range(steps)
-        ]
-        room = there
-    x, z = torch.tensor(places[:views]).T
-    ahead = torch.diff(torch.stack([x, z]), dim=1, append=torch.stack([x[-1:], z[-1:] + 1]))
-    # turned in steps, as a person turns: the direction is averaged over the next metres
-    smooth = torch.nn.functional.avg_pool1d(ahead[None], 9, stride=1, padding=4, count_include_pad=False)[0]
-    heading = torch.atan2(smooth[0], smooth[1]) + 0.3 * torch.sin(torch.arange(views) / 9.0)
-    return torch.stack([x, torch.zeros(views), z], dim=1), heading
+def wander(frames: int) -> Cameras:
+    """One camera per video frame, 24 a second: turns that come back after 128, and steps that do after 208 and 336."""
+    frame = torch.arange(frames)
+    turned = TURN * torch.sin(math.pi * frame / TURNS) ** 2
+    across, along = (
+        size * (1.0 - torch.cos(2 * math.pi * frame / every)) / 2 for size, every in zip(SWAY, SWAYS, strict=True)
+    )
+    return cameras_at(torch.stack([across, torch.zeros(frames), along], dim=1), turned, tuple(n // TOKEN for n in SIZE))
 
 
 def run(asked: Asked) -> dict:
-    chunks = 4 if asked.quick else CHUNKS
-    size, world = SIZE[asked.device], building()
-    centers, headings = wander(VIEWS * (chunks + 1) + 1)
-    cameras = cameras_at(centers, headings, size)
-    memory = LatentMemory(LatentSpec(CHANNELS, TOKEN, 4), store=STORE)
-    tokens = torch.randn(VIEWS, CHANNELS, *size, generator=torch.Generator().manual_seed(0))
-    rows, appended, first_rss = [], 0, 0
-    for chunk in range(chunks):
-        made = cameras[chunk * VIEWS : (chunk + 1) * VIEWS]
-        ahead = cameras[(chunk + 1) * VIEWS : (chunk + 2) * VIEWS + 1]
-        block = lift(tokens, Geometry(world.depth(made, size), made)).to(asked.device)
-        appended += len(block)
-        start = time.perf_counter()
-        memory = memory.insert(block, "fill", made)
-        wait(asked.device)
-        middle = time.perf_counter()
-        seen = splat(memory, ahead, size)
-        wait(asked.device)
-        took = (middle - start, time.perf_counter() - middle)
-        known = float(seen.known.float().mean())
-        first_rss = first_rss or _peak_rss()
-        rows.append((chunk + 1, memory.num_points, memory.nbytes, len(memory.blocks), *took, known))
-    every = max(1, chunks // SHOWN)
+    lengths = QUICK_LENGTHS if asked.quick else LENGTHS
+    chunk_frames = CHUNK_FRAMES[asked.quick]
+    walks = [_summary(frames, watched_walk(wander, frames, chunk_frames, asked)) for frames in lengths]
+    return {"picture": SIZE, "chunk_frames": chunk_frames, "early": EARLY, "around": AROUND, "walks": walks}
+
+
+def _summary(frames: int, walk: Watched) -> dict:
+    chunks = _chunks(walk)
     return {
-        "tokens": size,
-        "store": STORE,
-        "frames": chunks * 32,
-        "points_with_append": appended,
-        "first_rss_mib": first_rss,
-        "peak_rss_mib": _peak_rss(),
-        "rows": [_summary(rows[first : first + every]) for first in range(0, chunks, every)],
+        "frames": frames,
+        "chunks": len(chunks),
+        "idle_mib": round(walk.idle / MIB, 1),
+        "peak_mib": round(walk.peak / MIB, 1),
+        "above_idle_mib": round((walk.peak - walk.idle) / MIB, 1),
+        "seconds": round(walk.seconds, 1),
+        "chunks_mib": round(sum(walk.chunk_bytes) / MIB, 2),
+        "video_mib": round(walk.video_bytes / MIB, 2),
+        **({"early": _typical(chunks[EARLY - AROUND // 2 :])} if len(chunks) > EARLY + AROUND else {}),
+        "last": _typical(chunks[-AROUND:]),
+        "rows": chunks,
     }
 
 
-def _peak_rss() -> int:
-    """MiB of this process so far."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PER_MIB)
+def _typical(chunks: Sequence[dict]) -> dict:
+    """Of the first ``AROUND`` of some chunks: median times, which jitter, and mean bytes, which follow the path."""
+    some = chunks[:AROUND]
+    times = {key: round(statistics.median(row[key] for row in some), 4) for key in ("s", "cpu_s", "report_s")}
+    return times | {key: round(statistics.mean(row[key] for row in some), 1) for key in ("chunk_kib", "video_kib")}
 
 
-def _summary(rows: list[tuple]) -> dict:
-    """The last chunk of a run of chunks, with the median times of all of them."""
-
-    def middle(column: int) -> float:
-        return sorted(row[column] for row in rows)[len(rows) // 2]
-
-    chunk, points, nbytes, blocks = rows[-1][:4]
-    return {
-        "chunk": chunk,
-        "points": points,
-        "mib": round(nbytes / 2**20, 3),
-        "blocks": blocks,
-        "insert_ms": round(1e3 * middle(4), 2),
-        "readout_ms": round(1e3 * middle(5), 2),
-        "known": round(middle(6), 3),
-    }
+def _chunks(walk: Watched) -> list[dict]:
+    """What became of the process, and of the disk, with each chunk."""
+    rows = []
+    for number, (before, after) in enumerate(zip(walk.moments, walk.moments[1:], strict=False)):
+        report = walk.reports[number]
+        rows.append(
+            {
+                "chunk": number + 1,
+                "rss_mib": round(after.rss / MIB, 1),
+                "s": round(after.seconds - before.seconds, 4),
+                "cpu_s": round(after.cpu - before.cpu, 2),
+                "report_s": round(sum(report["seconds"].values()), 4),
+                "chunk_kib": round(walk.chunk_bytes[number] / 2**10, 1),
+                "video_kib": round((after.video - before.video) / 2**10, 1),
+                "points": report["points"],
+                "known": round(report["known"], 3),
+            }
+        )
+    return rows

@@ -22,7 +22,13 @@ STYLE = {
 
 def draw(result: dict, folder: Path, label: str) -> list[Path]:
     """Draw what the result holds; returns the files."""
-    painters = {"readout": _readout, "conditioning": _conditioning, "quality": _quality, "growth": _growth}
+    painters = {
+        "readout": _readout,
+        "conditioning": _conditioning,
+        "quality": _quality,
+        "building": _building,
+        "growth": _growth,
+    }
     made = []
     with plt.rc_context(STYLE):
         for name, paint in painters.items():
@@ -104,7 +110,7 @@ def _quality(part: dict):
     return figure
 
 
-def _growth(part: dict):
+def _building(part: dict):
     rows = part["rows"]
     chunks = [row["chunk"] for row in rows]
     figure, (size, time) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
@@ -115,4 +121,25 @@ def _growth(part: dict):
     time.set(xlabel="chunk", ylabel="ms", title="Time per chunk", ylim=(0, None))
     time.legend()
     figure.suptitle(f"A walk of {part['frames']:,} frames through a building of 16 rooms", fontsize=10)
+    return figure
+
+
+def _growth(part: dict):
+    figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.0), layout="constrained")
+    panes = (("rss_mib", "MiB", "Resident memory"), ("s", "seconds", "Time per chunk"), ("", "KiB", "Disk per chunk"))
+    for walk, colour in zip(part["walks"], (THIRD, THEIRS, OURS), strict=False):
+        chunks = [row["chunk"] for row in walk["rows"]]
+        for axes, (key, unit, title) in zip(panels, panes, strict=True):
+            axes.set(xlabel="chunk", ylabel=unit, title=title, xscale="log")
+            lines = [(key, "-")] if key else [("chunk_kib", "-"), ("video_kib", ":")]
+            for name, style in lines:
+                label = f"{walk['frames']:,} video frames" if key else None
+                axes.plot(chunks, [row[name] for row in walk["rows"]], style, color=colour, label=label, linewidth=1)
+    for axes in panels:
+        axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
+    panels[0].legend(fontsize=7, loc="lower left")
+    panels[2].plot([], [], "-", color="0.4", label="chunk's file")
+    panels[2].plot([], [], ":", color="0.4", label="video")
+    panels[2].legend(fontsize=7, loc="upper right")
+    figure.suptitle("Scene Walk: whatever the length, a chunk costs the same", fontsize=10)
     return figure

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from quality import STORES
 
+EACH_CHUNK = (("s", "{:.2f} s"), ("cpu_s", "{:.2f} s"), ("chunk_kib", "{:.0f} KiB"), ("video_kib", "{:.0f} KiB"))
 BACKENDS = (("portable_nearest", "nearest"), ("portable_footprints", "with footprints"))
 
 
@@ -15,6 +16,7 @@ def markdown(result: dict) -> str:
         "end_to_end": _end_to_end,
         "references": _references,
         "quality": _quality,
+        "building": _building,
         "growth": _growth,
         "busy": _busy,
     }
@@ -171,7 +173,7 @@ def _quality(part: dict) -> str:
     )
 
 
-def _growth(part: dict) -> str:
+def _building(part: dict) -> str:
     picked = [row for row in part["rows"] if row["chunk"] in (10, 100, 250, 500, 750, 1000)] or part["rows"]
     rows = [
         [
@@ -194,6 +196,50 @@ def _growth(part: dict) -> str:
             f"{part['peak_rss_mib']:,} MiB, of which {part['first_rss_mib']:,} after the first chunk.",
         ]
     )
+
+
+def _growth(part: dict) -> str:
+    rows = [
+        [
+            f"{walk['frames']:,}",
+            f"{walk['chunks']:,}",
+            f"{walk['idle_mib']:,.0f} MiB",
+            f"{walk['above_idle_mib']:,.0f} MiB",
+            *(_early_and_last(walk, key, form) for key, form in EACH_CHUNK),
+            f"{walk['seconds']:,.0f} s",
+            f"{walk['chunks_mib']:,.1f} + {walk['video_mib']:,.1f} MiB",
+        ]
+        for walk in part["walks"]
+    ]
+    H, W = part["picture"]
+    head = [
+        *("video frames", "chunks", "before", "at most, above it", "a chunk, clock", "a chunk, processor"),
+        *("a chunk's file", "its video", "in all", "on disk: chunks + video"),
+    ]
+    return "\n\n".join(
+        [
+            f"**Scene Walk of any length**, in ComfyUI, with the small model, {W} x {H}, chunks of "
+            f"{part['chunk_frames']} video frames; resident memory is that of ComfyUI's process. Of a chunk: around "
+            f"the {part['early']}th, and at the end; of {part['around']} chunks the median, of bytes the mean.",
+            _table(head, rows),
+            _flatness(part),
+        ]
+    )
+
+
+def _flatness(part: dict) -> str:
+    """How the longest walk compares with the shortest, and its end with its beginning."""
+    short, long = part["walks"][0], part["walks"][-1]
+    said = [f"{long['peak_mib'] / short['peak_mib']:.2f} times the resident memory at most of {short['frames']:,}"]
+    if "early" in long:
+        names = {"s": "time", "cpu_s": "processor time", "chunk_kib": "file", "video_kib": "video"}
+        shares = [f"{long['last'][key] / long['early'][key]:.2f} times the {name}" for key, name in names.items()]
+        said.append(f"its last chunks take {', '.join(shares)} of the {part['early']}th")
+    return f"{long['frames']:,} video frames: {'; '.join(said)}."
+
+
+def _early_and_last(walk: dict, key: str, form: str) -> str:
+    return ", ".join(form.format(walk[when][key]) for when in ("early", "last") if when in walk)
 
 
 def _busy(part: dict) -> str:

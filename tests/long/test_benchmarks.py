@@ -15,13 +15,23 @@ def test_a_quick_run_writes_results_tables_and_plots():
     assert done.returncode == 0, done.stderr
     (path,) = (BENCHMARKS / "results" / "quick").glob("*.json")
     result = json.loads(path.read_text())
-    assert set(result) == {"readout", "conditioning", "end_to_end", "references", "quality", "growth", "busy"}
+    assert set(result) == {
+        "readout",
+        "conditioning",
+        "end_to_end",
+        "references",
+        "quality",
+        "building",
+        "growth",
+        "busy",
+    }
     assert result["references"]["rows"][0]["same_picks"]
     assert all(part["machine"]["commit"] for part in result.values())
     assert {plot.stem.rsplit("-", 1)[1] for plot in path.parent.glob("*.png")} == {
         "readout",
         "conditioning",
         "quality",
+        "building",
         "growth",
     }
     assert path.with_suffix(".md").read_text() in done.stdout
