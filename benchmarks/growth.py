@@ -18,13 +18,16 @@ LENGTHS, QUICK_LENGTHS = (129, 1025, 4097), (17, 33)  # video frames
 CHUNK_FRAMES = {False: 17, True: 9}  # by whether the run is quick
 SIZE = (192, 320)  # pixels, of the workflow
 TURN, TURNS = math.radians(40.0), 128  # there and back, video frames
-SWAY, SWAYS = (0.5, 0.4), (208, 336)  # metres to the side and ahead, video frames
+SWAY, SWAYS = (0.5, 0.4), (242, 352)  # metres to the side and ahead, video frames
 EARLY, AROUND = 10, 8  # the chunk that the last ones are compared with; medians over so many chunks
 MIB = 2**20
 
 
 def wander(frames: int) -> Cameras:
-    """One camera per video frame, 24 a second: turns that come back after 128, and steps that do after 208 and 336."""
+    """One camera per video frame, 24 a second: turns that come back after 128, and steps that do after 242 and 352.
+
+    So the camera stands around the 10th chunk where it stands in the last ones of 4,097: the video there shows as much.
+    """
     frame = torch.arange(frames)
     turned = TURN * torch.sin(math.pi * frame / TURNS) ** 2
     across, along = (
