@@ -5,6 +5,7 @@ from bisect import bisect
 import pytest
 import torch
 from remembered import Pack
+from streaming import Before
 from tiny_vaes import latents_of, tiny_vae
 
 WAN = ("wan21", "wan22")  # which look back over more latent frames than these walks have
@@ -15,20 +16,6 @@ RANGES = ((0, 0), (6, 9), (12, 19), (21, 21), (27, -1), (-1, -1))
 @pytest.fixture(scope="module")
 def pack(comfy):
     return Pack(comfy)
-
-
-class Counted:
-    """Latent frames that know which of them were read."""
-
-    def __init__(self, latents):
-        self.latents, self.read = latents, set()
-
-    def __len__(self):
-        return len(self.latents)
-
-    def __getitem__(self, part):
-        self.read |= set(range(*part.indices(len(self))))
-        return self.latents[part]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,7 +31,7 @@ def test_each_range_is_what_the_walk_has_shown(pack, name):
     assert len(whole) == there and whole.std() > 0.05
     for first, last in RANGES:
         first, last = (there - 1 if frame == -1 else frame for frame in (first, last))
-        counted = Counted(latents)
+        counted = Before(latents)
         found = saved.decoded_span(new_decoder(vae, timing), counted, borders, saved.Span(first, last, there))
         assert torch.equal(found, whole[first : last + 1]), (first, last)
         chunk = bisect(borders, timing.latent_of(last))
