@@ -141,5 +141,5 @@ def _growth(part: dict):
     panels[2].plot([], [], "-", color="0.4", label="chunk's file")
     panels[2].plot([], [], ":", color="0.4", label="video")
     panels[2].legend(fontsize=7, loc="upper right")
-    figure.suptitle("Scene Walk: whatever the length, a chunk costs the same", fontsize=10)
+    figure.suptitle("Scene Walk: what a chunk costs, in walks of three lengths", fontsize=10)
     return figure
