@@ -1,5 +1,6 @@
 """A walk that runs out of memory: everything is freed, and what to do is said. Saved chunks stay as they are."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def _said_by_torch(error: Exception) -> bool:
 def _let_go(error: BaseException | None) -> None:
     """Clear the variables of all that the error has ended; they hold the tensors of the chunk in work."""
     while error is not None:
-        pass
+        traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 
 
