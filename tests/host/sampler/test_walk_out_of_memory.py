@@ -62,11 +62,14 @@ def test_sampling_that_runs_out_of_memory_loses_nothing(name, pack, long, walked
     (folder,) = (Path(folder_paths.get_output_directory()) / into).iterdir()
     assert sorted(file.name for file in folder.iterdir()) == ["chunk_0000.safetensors", "walk.mp4"]
     message = str(error)
-    assert message.startswith("chunk 2 of 2, sampling: must fit into RAM, which has run out (CUDA out of memory. ")
-    assert re.search(r"ComfyUI estimates [\d.]+ MiB to sample a chunk, beside [\d.]+ MiB of weights\.", message)
+    device = management.get_torch_device()
+    memory = "RAM" if management.is_device_cpu(device) else "VRAM"
+    assert message.startswith(f"chunk 2 of 2, sampling: must fit into {memory}, which has run out (CUDA out of memory.")
+    assert re.search(r"ComfyUI estimates [\d.]+ [KM]iB to sample a chunk, beside [\d.]+ [KM]iB of weights\.", message)
     lower = "Lower, in order of effect: chunk_frames, to 5 or less; width and height"
     assert lower + ("; references and preceding." if name == "branch" else ".") in message
-    assert f"The chunk before it is saved in {folder}: close other programs that use RAM, run again with the" in message
+    launch = "launch ComfyUI with a larger --reserve-vram, or " if memory == "VRAM" else ""
+    assert f"The chunk before it is saved in {folder}: {launch}close other programs that use {memory}, run" in message
     assert "the walk goes on with chunk 2. With what is to be lowered it is another walk" in message
     assert management.is_oom(error)  # so ComfyUI says and does what it does of its own
     assert management.current_loaded_models == []
