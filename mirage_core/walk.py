@@ -3,7 +3,6 @@
 Free of ComfyUI: the denoiser and the estimator of depth are callables. Source: arXiv 2606.09828 and its released code.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +18,8 @@ from .latent_path import LatentPath
 from .memory import LatentMemory
 from .readout import Read, Readout, splat
 from .retrieval import MAX_REFERENCES, MIN_OVERLAP, VOXEL, Reference, joined, pick_references, seen_voxels
+from .still import Still
+from .stopwatch import Stopwatch
 from .update import Estimate, UpdateSettings, ViewReport, write_views
 
 PRECEDING = 2  # latent frames of context before the target: 8 video frames
@@ -150,6 +151,7 @@ def walk(
     *,
     read: Read = splat,
     keep: Keep = lambda before, after: after,
+    still: Still | None = None,
 ) -> Iterator[WalkState]:
     """Yield the state after every chunk that ``state`` lacks.
 
@@ -158,16 +160,16 @@ def walk(
         path: of the whole walk.
         read: how the memory is read.
         keep: called after each chunk; it may save it, and give back a state whose frames lie in the file.
+        still: how the VAE's latent frames of one and of several video frames differ, for ``hold_colours``.
 
     Raises:
-        MirageError: the path ends within a latent frame, the start is not on its grid, or a callable returns latents
-            or depth of another shape.
+        MirageError: the path ends within a latent frame, the start is not on its grid, or latents or depth are not.
     """
     plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
     state.memory.require_points()
     _check_start(state, path)
     for chunk in plan[state.finished :]:
-        state = keep(state, next_state(state, chunk, path, settings, denoise, estimate, read=read))
+        state = keep(state, next_state(state, chunk, path, settings, denoise, estimate, read=read, still=still))
         yield state
 
 
@@ -188,9 +190,10 @@ def next_state(
     estimate: EstimateDepth,
     *,
     read: Read = splat,
+    still: Still | None = None,
 ) -> WalkState:
     """The state after one more chunk: read, denoise, hold the colours, estimate, align, filter, lift, insert."""
-    watch = _Stopwatch()
+    watch = Stopwatch()
     begin, path = path.timing.latent_of(chunk.begin), path.part(chunk.begin, chunk.stop)
     held = state.written - begin  # latent frames of the chunk before
     readout = read(state.memory, path.views, path.grid)
@@ -198,10 +201,7 @@ def next_state(
     request = _request(state, chunk, path, readout, [one.position for one in references], settings.preceding)
     watch.lap("read")
     latents, sound = _made(request, denoise)
-    colours = None
-    if settings.hold_colours and len(request.first) < len(latents):
-        before = state.reports[-1].colours if state.reports else None
-        latents, colours = hold_colours(latents, readout, len(request.first), before)
+    latents, colours = _coloured(state, request, latents, still) if settings.hold_colours else (latents, None)
     watch.lap("denoise")
     latents, views = latents[held:], path.views[held:]
     estimated = estimate(latents, views, readout.views(held))
@@ -272,6 +272,20 @@ def _made(request: ChunkRequest, denoise: Denoise) -> tuple[Tensor, tuple[Tensor
     return latents.to(device), tuple(one.to(device) for one in sound)
 
 
+def _coloured(
+    state: WalkState, request: ChunkRequest, latents: Tensor, still: Still | None
+) -> tuple[Tensor, ColourDrift | None]:
+    """Latents of a chunk without what has crept into their contrast and colours, and what that was."""
+    first = len(request.first)
+    if first == len(latents):
+        return latents, None
+    shown, timing = request.readout, request.path.timing
+    if still is not None:
+        shown = still.alike(shown, state.memory, timing.latent_of(request.chunk.begin), timing)
+    before = state.reports[-1].colours if state.reports else None
+    return hold_colours(latents, shown, first, before)
+
+
 def _written(
     state: WalkState, latents: Tensor, estimated: Estimate, views: Cameras, settings: WalkSettings, read: Read
 ) -> tuple[LatentMemory, tuple[ViewReport, ...], Tensor, tuple[Tensor, ...]]:
@@ -284,14 +298,3 @@ def _written(
     seen = seen_voxels(memory, read(memory, views, tuple(latents.shape[-2:])), settings.voxel)
     seen = tuple(one if not report.refused else one[:0] for one, report in zip(seen, reports, strict=True))
     return memory, reports, left_out.to(latents.device), seen
-
-
-class _Stopwatch:
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = now - self._last
-        self._last = now

@@ -16,6 +16,7 @@ from .progress import WalkProgress
 from .recording import Recording, heard
 from .saved import SavedWalk
 from .sizes import WalkSizes
+from .still import still_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,5 +65,10 @@ class WalkRun:
             return kept
 
         path = self.inputs.request.path
-        states = walk(self.begun, path, self.settings, models.denoise, models.estimate, read=read_beside, keep=keep)
+        still = None
+        if self.settings.hold_colours and self.begun.finished < len(self.plan):
+            still = still_of(self.inputs.request.steering.vae, path.timing, self.begun.frames[:1])
+        states = walk(
+            self.begun, path, self.settings, models.denoise, models.estimate, read=read_beside, keep=keep, still=still
+        )
         return deque(chain([self.begun], states), maxlen=1).pop()
