@@ -126,15 +126,17 @@ class SceneWalk(io.ComfyNode):
             require_room("frames", len(path.video), inputs.picture_size)
         saved = SavedWalk.of(save_as, inputs, settings, begin, plan, keep_chunks)
         begun = saved.begun(begin, keep_from, keep_chunks)
-        where = [*saved.report(begun.finished), *notes]
+        where = saved.report(begun.finished)
+        told = [*where, *notes] if saved.stays else notes  # on the node
         expected = expectation(begin, path, settings, read=read_beside)
         sizes = WalkSizes.of(inputs, settings, plan, expected, saved.folder, asked)
-        before = [sizes.text, *sizes.warnings(begun.finished), *where]
+        before = [sizes.text, *sizes.warnings(begun.finished), *told]
         log.info("Scene Walk: %s.", "\n".join([expected.text, *before]))
         run = WalkRun(inputs, settings, plan, saved, begun, sizes, Encoding(fps, crf), keep_from)
         state, recording = run.made(node_id, before)
-        output = _output(state, inputs, recording, [*where, f"expected: {expected.text}", sizes.text], asked)
-        output.ui |= show("", where)  # instead of the last stage
+        lines = [*where, *notes, f"expected: {expected.text}", sizes.text]
+        output = _output(state, inputs, recording, lines, asked)
+        output.ui |= show("", told)  # instead of the last stage
         return output
 
 
