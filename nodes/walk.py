@@ -134,7 +134,7 @@ class SceneWalk(io.ComfyNode):
         log.info("Scene Walk: %s.", "\n".join([expected.text, *before]))
         run = WalkRun(inputs, settings, plan, saved, begun, sizes, Encoding(fps, crf), keep_from)
         state, recording = run.made(node_id, before)
-        lines = [*where, *notes, f"expected: {expected.text}", sizes.text]
+        lines = [*(told if saved.stays else [*notes, *where]), f"expected: {expected.text}", sizes.text]
         output = _output(state, inputs, recording, lines, asked)
         output.ui |= show("", told)  # instead of the last stage
         return output

@@ -92,18 +92,10 @@ def test_a_video_goes_on_behind_the_video_frames_that_are_kept(videos, tmp_path,
     assert same or packets(source) == before
 
 
-def test_a_video_goes_on_in_another_quality(videos, tmp_path):
-    frames, path = pictures(18), tmp_path / "walk.mp4"
-    videos.grown(path, frames[:9], chunks=(9,))
-    made = videos.begun(path, videos.encoding(30), SIZE, path, 9)
-    made.append(frames[9:])
-    made.finished()
-    assert_shows(videos.loaded(path).get_components().images, frames, most=6)
-    assert_shows(videos.file.video_frames(path, 0, 8), frames[:9])
-
-
 @pytest.mark.parametrize(
-    ("fps", "crf", "size"), [(23.976, 10, SIZE), (24, 0, SIZE), (24, 10, (80, 48))], ids=["rate", "lossless", "size"]
+    ("fps", "crf", "size"),
+    [(23.976, 10, SIZE), (24, 0, SIZE), (24, 30, SIZE), (24, 10, (80, 48))],
+    ids=["rate", "lossless", "quality", "size"],
 )
 def test_video_frames_encoded_otherwise_are_not_kept(videos, tmp_path, fps, crf, size):
     made = videos.grown(tmp_path / "walk.mp4", pictures(18))

@@ -199,7 +199,8 @@ def test_a_walk_encodes_the_white_clip_once_for_all_its_chunks(long, walked, ext
     encode = vae.encode
     monkeypatch.setattr(vae, "encode", lambda pixels: (encoded.append(tuple(pixels.shape)), encode(pixels))[1])
     assert len(walked("branch", here, preceding=0).ui["mirage_walk"][0]["chunks"]) == 3
-    assert encoded == [(FRAMES, *here.size, 3)]
+    still = (5, *here.size, 3)  # the start, as two latent frames show it: by these colours are held
+    assert encoded == [still, (FRAMES, *here.size, 3)]
 
 
 def test_references_come_first_clean_and_labelled_0(scene, models, sampled, monkeypatch):
