@@ -183,7 +183,7 @@ def _of_one_thing(shown: Tensor, made: Tensor) -> Tensor:
     """Tokens that show what they showed when they were remembered, of ``(C, M)`` each: bool ``(M,)``.
 
     The distance of a token is that of its channels, each in units of its usual distance; channels count as far as they
-    hold together. It begins from no drift, which is near, as more than ``LARGEST_DRIFT`` is never taken out.
+    hold together. It begins from no drift, and goes on from what it finds until the tokens stay.
     """
     kept = torch.ones(shown.shape[1], dtype=torch.bool)
     gain = torch.ones(len(shown), 1, dtype=shown.dtype)
