@@ -112,7 +112,8 @@ def decoded_span(decoder: StreamedDecoder, latents: Sequence, borders: tuple[int
     frames_of = decoder.timing.frames_of
     done = max((border for border in borders if frames_of(border) <= span.first), default=0)
     if done:
-        decoder.take_up(First(latents, done))
+        before = max((border for border in borders if border < done), default=0)
+        decoder.take_up(First(latents, done), newest=done - before)
     found: Tensor | None = None  # (F, H, W, 3)
     for border in borders[bisect(borders, done) :]:
         comfy.model_management.throw_exception_if_processing_interrupted()
