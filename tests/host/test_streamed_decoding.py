@@ -175,6 +175,11 @@ def test_no_seam_is_seen_where_chunks_meet(vae, decoder, name):
         assert change[border].max() <= 1.05 * change[~border].max() + 1e-3
 
 
+def said(caplog):
+    """What the decoders said; ComfyUI has notes of its own on models of other tests."""
+    return [line.message for line in caplog.records if ".nodes.host.decoding." in line.name]
+
+
 def out_of_memory():
     raise torch.cuda.OutOfMemoryError("pretended")
 
@@ -193,7 +198,7 @@ def test_wan_goes_on_in_tiles_where_the_memory_does_not_do(vae, decoder, decodin
     monkeypatch.setattr(model.decoder, "forward", once)
     with caplog.at_level(logging.WARNING):
         made = streamed(decoder(vae(name)), latents, sizes)
-    assert [line.message for line in caplog.records] == [
+    assert said(caplog) == [
         "The card's memory is too small to decode video frames whole: they are decoded in tiles from now."
     ]
     assert torch.isfinite(torch.cat(made)).all() and len(torch.cat(made)) == len(whole)
@@ -214,8 +219,8 @@ def test_a_clip_is_decoded_once_more_where_the_memory_did_not_do(vae, decoder, d
     monkeypatch.setattr(model, "decode_temporal", once)
     with caplog.at_level(logging.WARNING):
         made = streamed(decoder(h3), latents, sizes)
-    assert torch.equal(torch.cat(made), whole) and len(calls) == 5 and len(caplog.records) == 1
-    assert caplog.records[0].message.endswith("once more, with all of it.")
+    assert torch.equal(torch.cat(made), whole) and len(calls) == 5
+    assert said(caplog) == ["The card's memory was too small to decode the video frames: once more, with all of it."]
 
 
 @pytest.mark.parametrize("name", ["taehv", "mochi"])
