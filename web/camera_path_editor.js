@@ -3,6 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
+import { setLanguage } from "./words.mjs";
 
 const [WIDTH, HEIGHT] = [560, 480];
 const [MUTED, BYPASSED] = [2, 4]; // modes of a node
@@ -105,6 +106,7 @@ const locator = ({ graph, id }) => (graph === app.rootGraph ? `${id}` : `${graph
 
 app.registerExtension({
   name: "mirage.camera_path_editor",
+  setup: () => setLanguage(app.extensionManager.setting.get("Comfy.Locale")),
   getCustomWidgets: () => ({ MIRAGE_CAMERA_PATH: editorWidget }),
   beforeConfigureGraph: () => seats.beforeLoading(),
   afterConfigureGraph: () => seats.sweep(),

@@ -1,0 +1,3 @@
+/** Chinese words of the page: English sentence to its translation. */
+
+export const CHINESE = {};
