@@ -1,7 +1,6 @@
 """Any video frames of a walk that was saved: of its video, or decoded from its latents."""
 
 from bisect import bisect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ....mirage_core import MirageError
 from ....mirage_core.amounts import amount
+from ....mirage_core.latent_frames import LatentFrames
 from ....mirage_core.walk_files import chunk_path, saved_chunks, saved_frames
 from ..decoding import StreamedDecoder, streamed_decoder
 from ..formats import spec_of
@@ -98,12 +98,12 @@ def frames_of_latents(folder: Path, vae, first: int, last: int) -> tuple[Tensor,
     return decoded_span(streamed_decoder(vae, timing), latents, borders, span), span
 
 
-def decoded_span(decoder: StreamedDecoder, latents: Sequence, borders: tuple[int, ...], span: Span) -> Tensor:
+def decoded_span(decoder: StreamedDecoder, latents: LatentFrames, borders: tuple[int, ...], span: Span) -> Tensor:
     """Decode some video frames of a walk chunk by chunk, as the walk has decoded them itself: so they are the same.
 
     Args:
         decoder: a new one.
-        latents: ``latents[i:j]`` are the latent frames ``(j - i, C, h, w)``; only those that are needed are read.
+        latents: of the walk, ``(N, C, h, w)``; only those that are needed are read.
         borders: how many latent frames there were after each chunk.
 
     Returns:
@@ -113,7 +113,7 @@ def decoded_span(decoder: StreamedDecoder, latents: Sequence, borders: tuple[int
     done = max((border for border in borders if frames_of(border) <= span.first), default=0)
     if done:
         before = max((border for border in borders if border < done), default=0)
-        decoder.take_up(First(latents, done), newest=done - before)
+        decoder.take_up(latents.first(done), newest=done - before)
     found: Tensor | None = None  # (F, H, W, 3)
     for border in borders[bisect(borders, done) :]:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -128,18 +128,3 @@ def decoded_span(decoder: StreamedDecoder, latents: Sequence, borders: tuple[int
         if end > span.last:
             break
     return found
-
-
-@dataclass(frozen=True)
-class First(Sequence):
-    """The first latent frames of a walk."""
-
-    latents: Sequence
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: slice) -> Tensor:
-        start, stop, _ = index.indices(self.count)
-        return self.latents[start:stop]
