@@ -3,7 +3,6 @@
 web/editor/keys.mjs reads and interpolates the same keys; tests/data/camera_keys.json holds poses that both give.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,13 +13,13 @@ from torch import Tensor
 from .cameras import Cameras, check_start
 from .errors import MirageError, brief, damage_refused
 from .splines import neighbours, pose_spline
+from .texts import json_list, json_number
 
 FORMAT, VERSION = "mirage-camera-keys", 1
 # speeds at the start and at the end of the way to the next key, 1 = even; None: as the ways beside it have them
 EASINGS = {"linear": (1.0, 1.0), "smooth": None, "start gently": (0.0, 2.0), "stop gently": (2.0, 0.0)}
 FASTEST = 3.0  # such a speed at its end: a faster cubic way would turn back
 NARROWEST, WIDEST = 10.0, 179.0  # degrees
-MOST = 1e6  # size of any number: beyond it float32 has no place for the steps of a camera
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,10 @@ def keys_from_text(text: str) -> tuple[CameraKey, ...]:
 
 
 def _keys(text: str) -> tuple[CameraKey, ...]:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
-        raise MirageError(f"path: must be JSON; {error}.") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {brief(text)!r}.')
-    if data.get("version") != VERSION:
-        raise MirageError(f"path: must be of version {VERSION}; got {brief(repr(data.get('version')))}.")
-    if not isinstance(data.get("keys"), list) or not data["keys"]:
-        raise MirageError(f"path: keys must be a list of at least one key; got {brief(repr(data.get('keys')))}.")
-    keys = tuple(_key(number, one) for number, one in enumerate(data["keys"], start=1))
+    listed = json_list("path", text, (FORMAT, VERSION), "keys")
+    if not listed:
+        raise MirageError("path: keys must be a list of at least one key; got [].")
+    keys = tuple(_key(number, one) for number, one in enumerate(listed, start=1))
     for number, (one, after) in enumerate(pairwise(keys), start=1):
         if not one.time < after.time:
             raise MirageError(
@@ -114,11 +106,7 @@ def _key(number: int, one: object) -> CameraKey:
 
 
 def _number(number: int, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
-        raise MirageError(
-            f"path: key {number}: {name} must be a number; got {brief(repr(value), 40)}. Its size may be {MOST:g}."
-        )
-    return float(value)
+    return json_number(f"path: key {number}: {name}", value)
 
 
 def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_depth: float) -> Cameras:

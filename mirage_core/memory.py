@@ -99,6 +99,11 @@ class LatentMemory:
         return sum(len(block) for block in self.blocks)
 
     @property
+    def num_locked(self) -> int:
+        """How many points are never replaced, pruned or written over."""
+        return sum(int(block.locked.sum()) for block in self.blocks if block.locked is not None)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all points: positions, features, footprint, confidence and frame."""
         return sum(block.nbytes for block in self.blocks)
@@ -126,11 +131,13 @@ class LatentMemory:
     def column(self, name: str) -> Tensor:
         """One column of all points, ``(N, ...)``, without the others: any of ``PointBlock.columns`` but features.
 
+        ``locked`` is there always, False where no point is.
+
         Raises:
             MirageError: the memory is empty.
         """
         self.require_points()
-        return torch.cat([block.columns[name] for block in self.blocks])
+        return torch.cat([block.is_locked if name == "locked" else block.columns[name] for block in self.blocks])
 
     def require_points(self) -> None:
         if self.num_points == 0:

@@ -19,6 +19,7 @@ from .storage import packed_keyframes, unpacked_keyframes
 OWN = -1  # where a run of points begins that no old block has
 WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes
 MOVED = "footprint"  # the one column that ``compact`` changes
+LOCKED = "locked"  # the one column that not every block of a memory has
 
 
 def packed_changes(before: LatentMemory, after: LatentMemory) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -123,8 +124,10 @@ def _found(block: PointBlock, old: PointBlock) -> Tensor:
     place = torch.full((int(number.max()) + 1,), OWN)
     place[number[: len(old)]] = torch.arange(len(old))
     found = place[number[len(old) :]]
+    if block.locked is not None or old.locked is not None:
+        found = torch.where(block.is_locked == old.is_locked[found], found, OWN)
     for name, column in block.columns.items():
-        if name != MOVED:
+        if name not in (MOVED, LOCKED):
             same = (_bits(column) == _bits(old.columns[name])[found]).reshape(len(block), -1).all(dim=1)
             found = torch.where(same, found, OWN)
     return found

@@ -40,6 +40,7 @@ class PointBlock:
         frame: int32 ``(N,)`` latent frame of origin; None = 0.
         source: only on a block fresh from ``lift``.
         feature_scale: ``(N,)`` one scale per token of int8 features; else None.
+        locked: bool ``(N,)``, True = never replaced, pruned or written over; None = no point is.
     """
 
     xyz: Tensor
@@ -49,6 +50,7 @@ class PointBlock:
     frame: Tensor | None = None
     source: LiftSource | None = None
     feature_scale: Tensor | None = None
+    locked: Tensor | None = None
 
     def __post_init__(self):
         xyz = check_shape("xyz", self.xyz, "(N, 3)", (None, 3)).float()
@@ -72,11 +74,12 @@ class PointBlock:
             check_finite(name, value)
         view = None if self.source is None else self.source.view
         columns = {"xyz": xyz, "features": features, "footprint": footprint, "confidence": confidence, "frame": frame}
-        check_one_device(**columns, feature_scale=self.feature_scale, view=view)
+        check_one_device(**columns, feature_scale=self.feature_scale, view=view, locked=self.locked)
         object.__setattr__(self, "xyz", xyz)
         object.__setattr__(self, "footprint", footprint.float())
         object.__setattr__(self, "confidence", confidence.float())
         object.__setattr__(self, "frame", frame.to(torch.int32))
+        object.__setattr__(self, "locked", _any_locked(self.locked, n))
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -85,7 +88,8 @@ class PointBlock:
         """The points of a bool or int64 index, or of a slice, no longer tied to the cells they came from."""
         index = index.to(self.device) if isinstance(index, Tensor) else index
         columns = {name: column[index] for name, column in self.columns.items()}
-        check_shape("xyz", columns["xyz"], "(N, 3)", (None, 3))
+        n = len(check_shape("xyz", columns["xyz"], "(N, 3)", (None, 3)))
+        columns["locked"] = _any_locked(columns.get("locked"), n)
         return derived(self, **columns, source=None)
 
     @property
@@ -101,10 +105,15 @@ class PointBlock:
 
     @property
     def columns(self) -> dict[str, Tensor]:
-        """All tensors of length N by name; ``feature_scale`` only where there is one."""
+        """All tensors of length N by name; ``feature_scale`` and ``locked`` only where there is one."""
         names = ("xyz", "features", "footprint", "confidence", "frame")
-        columns = {name: getattr(self, name) for name in names}
-        return columns if self.feature_scale is None else {**columns, "feature_scale": self.feature_scale}
+        some = [name for name in ("feature_scale", "locked") if getattr(self, name) is not None]
+        return {name: getattr(self, name) for name in (*names, *some)}
+
+    @property
+    def is_locked(self) -> Tensor:
+        """bool ``(N,)`` whether each point is locked, also where none is."""
+        return self.frame.new_zeros(len(self), dtype=torch.bool) if self.locked is None else self.locked
 
     @property
     def store(self) -> str:
@@ -152,6 +161,17 @@ class PointBlock:
         """All points of some blocks. If they keep their features differently: floating point, wide enough for all."""
         if len({block.store for block in blocks}) > 1:
             blocks = [derived(block, features=block.tokens(), feature_scale=None) for block in blocks]
+        if any(block.locked is not None for block in blocks):
+            blocks = [derived(block, locked=block.is_locked) for block in blocks]
         columns = [block.columns for block in blocks]
         joined = {name: torch.cat([each[name] for each in columns]) for name in columns[0]}
         return derived(blocks[0], **joined, source=None)
+
+
+def _any_locked(locked: Tensor | None, n: int) -> Tensor | None:
+    """``locked``, or None if no point is: what holds no lock costs nothing and is saved as before there were any."""
+    if locked is None:
+        return None
+    if check_shape("locked", locked, f"({n},) like xyz", (n,)).dtype != torch.bool:
+        raise MirageError(f"locked: must be bool; got {describe(locked)}.")
+    return locked if bool(locked.any()) else None

@@ -20,9 +20,9 @@ from .memory import LatentMemory, LatentSpec
 from .points import PointBlock
 
 FORMAT = "mirage-latent-memory"
-VERSION = 2  # 2: features may be int8 with a scale per token
+VERSION = 3  # 2: features may be int8 with a scale per token; 3: points may be locked
 COLUMNS = ("xyz", "features", "footprint", "confidence", "frame")
-SCALE = "feature_scale"
+EXTRA = {"feature_scale": 2, "locked": 3}  # columns that not every block has, and the version that brought them
 
 
 def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | None = None) -> None:
@@ -42,7 +42,7 @@ def save_memory(memory: LatentMemory, path: str | Path, notes: dict[str, str] | 
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise MirageError(f"path: must be a .safetensors file in an existing folder; got {str(path)!r}.")
     tensors, header = packed(memory)
-    version = VERSION if any(block.feature_scale is not None for block in memory.blocks) else 1
+    version = max([1, *(EXTRA.get(name, 1) for block in memory.blocks for name in block.columns)])
     write_file(path, tensors, {**(notes or {}), **header, "format": FORMAT, "version": str(version)})
 
 
@@ -168,4 +168,4 @@ def unpacked(name: str, header: dict[str, str], tensors: dict[str, Tensor]) -> L
 
 def _unpacked_block(name: str, tensors: dict[str, Tensor]) -> PointBlock:
     columns = {column: tensors[f"{name}.{column}"] for column in COLUMNS}
-    return PointBlock(**columns, feature_scale=tensors.get(f"{name}.{SCALE}"))
+    return PointBlock(**columns, **{column: tensors.get(f"{name}.{column}") for column in EXTRA})

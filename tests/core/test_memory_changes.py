@@ -9,6 +9,7 @@ import torch
 from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError, lift
 from mirage_core.memory_changes import changed, packed_changes
 from mirage_core.points import STORES
+from mirage_core.shapes import Box, painted
 
 SPEC = LatentSpec(6, 8, 4, "test")
 SIZE = (20, 30)
@@ -119,3 +120,15 @@ def test_the_wrong_memory_before_is_refused():
     tensors, header = packed_changes(before, before.insert(block, cameras=cameras))
     with pytest.raises(MirageError, match=r"chunk\.safetensors: must be what changed in the memory before it"):
         changed("chunk.safetensors", LatentMemory(SPEC), header, tensors)
+
+
+def test_locks_are_told_with_the_points_that_have_them():
+    before = grown(2)
+    right = painted(before, [Box(does="lock", low=(0.0, -9.0, -9.0), high=(9.0, 9.0, 9.0))])
+    assert 0 < right.num_locked < right.num_points
+    block, cameras = view(2)
+    for one, other in ((before, right), (right, before), (LatentMemory(SPEC), right)):
+        told(one, other)
+        told(one, other.insert(block, cameras=cameras))
+    wall = replace(right, blocks=tuple(block for each in right.blocks for block in (each[:90], each[90:])))
+    assert told(right, wall)[1] < 1000  # locked points that went to other blocks are told by their place
