@@ -1,6 +1,7 @@
 """Blocks: cutting points so that neighbours in space lie together, and keeping one point per voxel.
 
 A readout skips whole blocks that no view can see, so a block should be small in space and not too small in number.
+Locked points are set aside before others are chosen from, and stay.
 """
 
 from collections.abc import Sequence
@@ -56,11 +57,14 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
     """Keep the finest point of each voxel (smallest footprint, then lowest index), in Morton order, cut into blocks.
 
     It grows to the area of all points that it stands for, at most to the width of the voxel: detail goes, but the
-    surface stays closed.
+    surface stays closed. Locked points come first, each of them once, however wide the voxel.
 
     Raises:
         MirageError: the voxel is so small that the scene would need more than 2^20 of them along an axis.
     """
+    if points.locked is not None:
+        locked, free = _parted(points)
+        return (*cut(locked), *(compacted(free, voxel) if len(free) else ()))
     device = points.device
     points = points.to(working_device(device))
     code = _morton(_voxels(points.xyz, voxel), VOXEL_BITS)  # int64 (N,)
@@ -77,7 +81,16 @@ def compacted(points: PointBlock, voxel: float) -> tuple[PointBlock, ...]:
 
 
 def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
-    """The finest ``compacted`` whose points fit into ``max_bytes``, found by bisection of the voxel size."""
+    """The finest ``compacted`` whose points fit into ``max_bytes``, found by bisection of the voxel size.
+
+    Raises:
+        MirageError: not even one point fits.
+    """
+    if points.locked is not None:
+        check_locked_fit([points], max_bytes)
+        locked, free = _parted(points)
+        left = max_bytes - locked.nbytes
+        return (*cut(locked), *(_runs(free) if free.nbytes <= left else pruned(free, left)))
     per_point = points[:1].nbytes
     allowed = max_bytes // per_point
     if allowed < 1:
@@ -93,6 +106,33 @@ def pruned(points: PointBlock, max_bytes: int) -> tuple[PointBlock, ...]:
         fits = len(torch.unique(_voxels(xyz, middle), dim=0)) <= allowed
         small, large = (small, middle) if fits else (middle, large)
     return compacted(points, large)
+
+
+def check_locked_fit(blocks: Sequence[PointBlock], max_bytes: int) -> None:
+    """Raise MirageError unless all locked points of some blocks fit into a budget, and one more if there is one."""
+    with_locks = [block for block in blocks if block.locked is not None]
+    if not with_locks:
+        return
+    locked = sum(int(block.locked.sum()) for block in with_locks)
+    more = locked < sum(len(block) for block in blocks)
+    least = (locked + more) * (with_locks[0].nbytes // len(with_locks[0]))
+    if least > max_bytes:
+        raise MirageError(
+            f"budget (in Python max_bytes): must hold the {locked:,} locked points{' and one more' if more else ''}, "
+            f"{least} bytes or {least / 2**20:.2g} MiB; got {max_bytes} bytes. Unlock some of them, or set it higher."
+        )
+
+
+def _parted(points: PointBlock) -> tuple[PointBlock, PointBlock]:
+    """The locked points, each of them once though two memories were merged that both had it; and all others."""
+    locked = points[points.locked]
+    here = locked.to(working_device(points.device))
+    places = torch.cat([here.xyz.double(), here.frame.double()[:, None]], dim=1)  # (N, 4)
+    groups, group = torch.unique(places, dim=0, return_inverse=True)
+    number = torch.arange(len(here), device=here.device)
+    first = number.new_full((len(groups),), len(here)).scatter_reduce_(0, group, number, "amin")[group]  # int64 (N,)
+    again = (first != number) & (here.tokens() == here.tokens(first)).all(dim=1)
+    return locked[~again], points[~points.locked]
 
 
 def _voxels(xyz: Tensor, voxel: float) -> Tensor:

@@ -4,6 +4,8 @@ A token of a new view is compared with what the memory shows in that view. It ag
 nearest and the farthest remembered depth in the cell and its eight neighbours, give or take a tolerance: surfaces that
 recede within a token, as a floor does, must not be written again and again. It also agrees if any remembered point lies
 in its cell at its depth, seen or hidden behind another: what was written once is not written again.
+
+Locked points stay whatever is written, and no token is put where it agrees with what they alone show.
 """
 
 from collections.abc import Sequence
@@ -56,25 +58,65 @@ def fill(
     return appended(blocks, block[kept.to(block.device)])
 
 
+def append(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None = None) -> tuple[PointBlock, ...]:
+    """Add all points of ``block``, but those that agree with locked ones.
+
+    Args:
+        cameras: the views it was lifted from; needed where a point is locked.
+    """
+    locked = _locked(blocks)
+    if locked is None or len(block) == 0:
+        return appended(blocks, block)
+    source = _source("append and locked points", block, cameras)
+    views = Views.of(cameras, source.size, source.token_anchor)
+    return appended(blocks, block[~_agrees_with(locked, block, source, views)])
+
+
 def refresh(blocks: Sequence[PointBlock], block: PointBlock, cameras: Cameras | None) -> tuple[PointBlock, ...]:
     """Add all points of ``block``, view after view, and remove older ones that they replace.
 
     A remembered point goes if it lies in a cell where the new view saw a token, and agrees with it in depth or lies in
-    front of it. What lies behind is hidden, not gone.
+    front of it. What lies behind is hidden, not gone. Locked points stay, and new ones that agree with them are left
+    out.
     """
-    source = _source("refresh", block, cameras)
+    source, locked = _source("refresh", block, cameras), _locked(blocks)
     views = Views.of(cameras, source.size, source.token_anchor)
+    written = None if locked is None else ~_agrees_with(locked, block, source, views)
     kept = [old for old in blocks if len(old)]
     for t in range(len(cameras)):
-        mine = block[source.view == t]
+        here = source.view == t
+        mine = block[here]
         if len(mine):
             seen_from = views[slice(t, t + 1),]
             near, view = visible_blocks(kept, seen_from), seen_from.to(working_device(block.device))
             shown = _depth_maps((placed(mine.xyz, view.device), None), view)[0]
             for number in near:
                 kept[number] = _without_replaced(kept[number], shown, view)
+            mine = mine if written is None else block[here & written]
             kept = list(appended([old for old in kept if len(old)], mine))
     return tuple(kept)
+
+
+def _locked(blocks: Sequence[PointBlock]) -> PointBlock | None:
+    """The locked points, on the device of their blocks; None if there is none."""
+    locked = [block[block.locked] for block in blocks if block.locked is not None]
+    return PointBlock.concatenated(locked) if locked else None
+
+
+def _agrees_with(locked: PointBlock, block: PointBlock, source: LiftSource, views: Views) -> Tensor:
+    """Which points of ``block`` agree with what the locked ones, alone, show its views: bool ``(N,)``.
+
+    Args:
+        source: of ``block``; no two of its points of one view lie in one cell.
+    """
+    views = views.to(working_device(block.device))
+    xyz, footprint, fresh = (placed(x, views.device) for x in (locked.xyz, locked.footprint, block.xyz))
+    of_view, agrees = source.view.to(views.device), torch.zeros(len(fresh), dtype=torch.bool, device=views.device)
+    shown = _depth_maps((xyz, footprint), views)  # (T, h, w), infinite where unknown
+    for t in range(len(shown)):
+        view, mine = views[slice(t, t + 1),], (of_view == t).nonzero().squeeze(1)
+        agrees[mine] = _explained(fresh[mine], shown[t], view) | _present(fresh[mine], xyz, view)
+    return agrees.to(block.device)
 
 
 def _source(policy: str, block: PointBlock, cameras: Cameras | None) -> LiftSource:
@@ -145,11 +187,13 @@ def _present(xyz: Tensor, others: Tensor, view: Views) -> Tensor:
 
 
 def _without_replaced(old: PointBlock, shown: Tensor, view: Views) -> PointBlock:
-    """A block without the points that lie at or in front of the depth ``shown`` ``(h, w)``, infinite = nothing new."""
+    """A block without what lies at or in front of the depth ``shown`` ``(h, w)``, infinite = nothing new, unlocked."""
     column, row, z, inside = _places(placed(old.xyz, view.device), view)
     limit = torch.where(shown.isfinite(), shown * (1 + AGREEMENT), 0.0)  # (h, w), 0 = nothing new here
-    replaced = inside & (z <= limit[row, column])
-    return old[~replaced.to(old.device)] if bool(replaced.any()) else old
+    replaced = (inside & (z <= limit[row, column])).to(old.device)
+    if old.locked is not None:
+        replaced &= ~old.locked
+    return old[~replaced] if bool(replaced.any()) else old
 
 
 def _places(xyz: Tensor, view: Views) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from .cameras import Cameras, check_similarity
-from .compaction import appended, compacted, pruned
+from .compaction import check_locked_fit, compacted, pruned
 from .devices import resolved
 from .errors import MirageError, check_choice, check_number, describe
-from .insertion import fill, refresh
+from .insertion import append, fill, refresh
 from .keyframes import Keyframes
 from .points import STORES, PointBlock
 from .timing import Timing
@@ -139,9 +139,12 @@ class LatentMemory:
         self.require_points()
         return torch.cat([block.is_locked if name == "locked" else block.columns[name] for block in self.blocks])
 
-    def require_points(self) -> None:
+    def require_points(self, max_bytes: int = 0) -> None:
+        """Raise MirageError unless it holds points, and its locked ones fit into ``max_bytes`` (0 = any)."""
         if self.num_points == 0:
             raise MirageError("memory: must hold points; it is empty. Lift latents and write them to it first.")
+        if max_bytes:
+            check_locked_fit(self.blocks, max_bytes)
 
     def to(self, device: torch.device | str) -> "LatentMemory":
         """The memory on another device; the same one if it is there already."""
@@ -172,8 +175,9 @@ class LatentMemory:
             policy: "fill" (default) adds only what the memory does not already explain from the cameras: tokens it
                 does not know there, or knows clearly nearer or farther. "append" adds everything, as the published
                 code does. "refresh" adds everything and removes what the new tokens replace: older points at the same
-                place, or in front of it.
-            cameras: the views that ``block`` was lifted from; "fill" and "refresh" need them. They become keyframes.
+                place, or in front of it. Locked points stay, and none of the policies adds what agrees with them.
+            cameras: the views that ``block`` was lifted from; "fill" and "refresh" need them, and "append" where a
+                point is locked. They become keyframes.
             shown: ``(T, h, w)`` the memory's ``Readout.depth`` for these cameras, on the latent grid of the block, if
                 it has been read already: "fill" then does not read it again.
 
@@ -188,7 +192,7 @@ class LatentMemory:
         keyframes = self.keyframes + _keyframes(block, cameras)
         block = self._stored(block)
         if policy == "append":
-            blocks = appended(self.blocks, block)
+            blocks = append(self.blocks, block, cameras)
         elif policy == "fill":
             blocks = fill(self.blocks, block, cameras, shown)
         else:
@@ -233,7 +237,8 @@ class LatentMemory:
     def compact(self, voxel: float) -> "LatentMemory":
         """Keep one point per voxel, the one seen finest (smallest footprint, then lowest index), in Morton order.
 
-        Nothing is averaged: the mean of two latents is not the latent of anything.
+        Nothing is averaged: the mean of two latents is not the latent of anything. Locked points stay beside what is
+        kept of the others, each of them once.
 
         Args:
             voxel: edge length, scene units.
@@ -247,7 +252,7 @@ class LatentMemory:
         """Keep at most ``max_bytes`` of points, by the finest ``compact`` that fits: detail goes, coverage stays.
 
         Raises:
-            MirageError: the budget is smaller than one point.
+            MirageError: the budget is smaller than the locked points, or than those and one more.
         """
         if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 1:
             raise MirageError(f"budget (in Python max_bytes): must be whole bytes above 0; got {max_bytes!r}.")

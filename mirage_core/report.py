@@ -19,6 +19,8 @@ def memory_summary(memory: LatentMemory) -> dict:
         "format": spec.name,
         "store": memory.store or (memory.blocks[0].store if memory.blocks else ""),
     }
+    if memory.num_locked:
+        summary["locked"] = memory.num_locked
     if memory.num_points:
         low, high = memory.bounds
         summary["extent"] = [round(float(n), 3) for n in high - low]
@@ -36,6 +38,8 @@ def memory_report(memory: LatentMemory) -> str:
         f"latents: {memory.spec}" + (f", kept as {s['store']}" if s["store"] else ""),
         f"views written: {s['keyframes']}",
     ]
+    if memory.num_locked:
+        lines.append(f"locked: {s['locked']:,} points, which stay whatever is written")
     if memory.num_points:
         width, height, depth = s["extent"]
         lines += [

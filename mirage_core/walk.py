@@ -166,7 +166,7 @@ def walk(
         MirageError: the path ends within a latent frame, the start is not on its grid, or latents or depth are not.
     """
     plan = plan_chunks(len(path.video), path.timing, settings.chunk_frames)
-    state.memory.require_points()
+    state.memory.require_points(settings.max_bytes)
     _check_start(state, path)
     for chunk in plan[state.finished :]:
         state = keep(state, next_state(state, chunk, path, settings, denoise, estimate, read=read, still=still))

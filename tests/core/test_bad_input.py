@@ -249,7 +249,7 @@ FILES = {
     "a pickle": (lambda path: path.write_bytes(pickle.dumps({"xyz": 1})), r"is a pickle, which is never loaded"),
     "a torch file": (lambda path: torch.save({"xyz": torch.zeros(1)}, path), r"is a pickle, which is never loaded"),
     "other tensors": (lambda path: save_file({"a": torch.zeros(1)}, path), r"format 'mirage-latent-memory'.*got None"),
-    "a newer version": (lambda path: _header(path, version="99"), r"of version 2 at most; it is of 99. Update"),
+    "a newer version": (lambda path: _header(path, version="99"), r"of version 3 at most; it is of 99. Update"),
     "no version": (lambda path: _header(path, version="new"), r"version as a number; got 'new'"),
     "more blocks than tensors": (lambda path: _header(path, blocks="7"), r"consistent memory; 'block.000001.xyz'"),
     "a spec that does not fit": (
