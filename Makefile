@@ -8,7 +8,8 @@ help:
 	@echo "make bench  run the benchmarks: benchmarks/results/<machine>.json, tables and plots; tables go into the README"
 	@echo "make train  train a small model and its decoder on walks through rooms (minutes, proves the code); make remember measures it"
 	@echo "make test   lint, then run every test, those in a real ComfyUI server included"
-	@echo "make test-browser  use the pack in a real browser (needs Chromium): screenshots in output/browser"
+	@echo "make test-browser  use the pack in a real browser (needs Chromium): screenshots in output/browser;"
+	@echo "                   what depends on the page also on the front-ends of .ci/front_ends.txt, or on FRONT_END=newest"
 
 setup:
 	@$(PYTHON) .ci/setup_host.py
@@ -22,6 +23,7 @@ test: lint
 test-browser: setup
 	@.ci/get_chromium || { echo "Chromium is needed: install it (Debian: apt install chromium), or set CHROMIUM."; exit 1; }
 	$(BIN)/pytest -q --maxfail=3 tests/browser
+	@$(BIN)/python .ci/front_ends.py $(FRONT_END)
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py

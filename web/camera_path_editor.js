@@ -33,13 +33,16 @@ function editorWidget(node, name) {
   });
   // ComfyUI hides a linked widget on canvas nodes; this one shows what comes, and has the button that fetches it
   Object.defineProperty(widget, "computedDisabled", { get: () => false, set: () => {} });
-  const input = (wanted) => node.inputs?.find((one) => one.widget?.name === wanted);
+  const isLinked = (wanted) => {
+    const slot = node.inputs?.findIndex((one) => one.widget?.name === wanted) ?? -1;
+    return slot >= 0 && node.isInputConnected(slot);
+  };
   const follow = () => {
     if (!seat) return;
     const { model } = seat;
     const frames = node.widgets.find((one) => one.name === "frames")?.value;
-    model.setLinked(input(name)?.link != null);
-    const came = input("frames")?.link != null && model.came?.linked.includes("frames");
+    model.setLinked(isLinked(name));
+    const came = isLinked("frames") && model.came?.linked.includes("frames");
     model.setLength(came ? model.came.frames : frames);
   };
   widget.showOutput = (output) => {

@@ -24,6 +24,12 @@ HARMLESS = (
     *("templates/", "/docs/"),  # a thumbnail or a translation that is not there; our own are checked by name
     "Failed to load resource",  # told with its address by the response
 )
+# a warning tells only then who caused it, and ComfyUI gives some of them once
+WITH_STACKS = """Error.stackTraceLimit = 100;
+const warn = console.warn;
+console.warn = (...told) => warn(...told, new Error().stack);"""
+TWO_OF_THREE = "Multiple instances of Three.js"  # ComfyUI has one, and hands it to nobody
+REPEATED = "LiteGraph.alwaysRepeatWarnings = true"
 READY = """() => window.app?.vueAppReady && window.app.graph && window.app.extensionManager
     && !document.querySelector('#splash-loader') && !window.app.extensionManager.spinner"""
 PRELUDE = """const app = window.app;
@@ -46,17 +52,20 @@ class ComfyPage:
         self.errors: list[str] = []
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.page = context.new_page()
+        self.page.add_init_script(WITH_STACKS)
         self.page.on("crash", lambda _: self.errors.append("the page has crashed"))
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(f"{error}"))
         self.page.on("response", self._on_response)
         self.page.goto(url, wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=60_000)
-        self.js("await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', arg)", vue)
+        self.js(f"{REPEATED}; await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', arg)", vue)
 
     def _on_console(self, message) -> None:
-        if message.type == "error" and not _harmless(message.text):
-            self.errors.append(message.text)
+        text, warning = message.text, message.type == "warning"
+        ours = warning and f"/extensions/{PACK}/" in text and TWO_OF_THREE not in text  # deprecations among them
+        if ours or (message.type == "error" and not _harmless(text)):
+            self.errors.append(text)
 
     def _on_response(self, response) -> None:
         if response.status >= 400 and not _harmless(response.url):

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ sys.path += [str(ROOT / ".ci"), str(Path(__file__).parent)]
 
 from comfy_page import ComfyPage  # noqa: E402 - found through the line above
 from comfy_server import PACK_NAME, ComfyServer  # noqa: E402
+from front_ends import PACKAGE, installed  # noqa: E402
 from setup_host import host_dir  # noqa: E402
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PICTURES = ROOT / "output" / "browser"
+OTHER = os.environ.get("MIRAGE_FRONT_END")  # version of another front-end than ComfyUI's own, see .ci/front_ends.py
+FRONT_END = OTHER or metadata.version(PACKAGE)
+PICTURES = ROOT / "output" / "browser" / (f"front_end_{OTHER}" if OTHER else "")
 WIDTH, HEIGHT = 1500, 950
 # software WebGL; no look-ups of hosts that a test machine may not reach
 OPTIONS = [
@@ -33,16 +37,22 @@ SETTINGS = {  # without them the first visit opens dialogs
 }
 
 
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"The page was that of front-end {FRONT_END}.")
+
+
 @pytest.fixture(scope="session")
 def server():
+    options = ("--cpu", "--front-end-root", str(installed(OTHER))) if OTHER else ("--cpu",)
     # software WebGL takes a core, and threads that wait for one another on the rest are thirty times slower than one
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ComfyServer(host_dir(), {PACK_NAME: ROOT}) as running:
+    with ComfyServer(host_dir(), {PACK_NAME: ROOT}, options) as running:
         shutil.copy(host_dir() / "input" / "example.png", running.base / "input")  # as every ComfyUI has it
         settings = running.base / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(json.dumps(SETTINGS))
         yield running
+        assert "DEPRECATION WARNING" not in running.log  # files of ComfyUI that only old packs ask for
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +69,7 @@ def context(server):
 def page(request, context, server):
     """A page for each file of tests: every workflow that is loaded stays open on its page, in a tab of its own."""
     opened = ComfyPage(context, server.url, request.param, PICTURES)
+    assert opened.js("return window.__COMFYUI_FRONTEND_VERSION__") == FRONT_END
     yield opened
     opened.page.close()
 
@@ -68,3 +79,13 @@ def nothing_goes_wrong_on_the_page(page):
     page.errors.clear()
     yield
     assert page.errors == []
+
+
+@pytest.fixture
+def editor(page):
+    """The Camera Path Editor of the template draw_a_walk, just opened."""
+    from test_editor import EDITOR, WORKFLOW, EditorNode
+
+    page.load(WORKFLOW, "draw_a_walk")
+    page.show(EDITOR)
+    return EditorNode(page)

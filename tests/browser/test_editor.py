@@ -80,13 +80,6 @@ class EditorNode:
         return self.js("return [...editor.known]")
 
 
-@pytest.fixture
-def editor(page):
-    page.load(WORKFLOW, "draw_a_walk")
-    page.show(EDITOR)
-    return EditorNode(page)
-
-
 def test_showing_the_scene_runs_only_what_leads_to_the_editor(page, editor):
     with page.page.expect_response(lambda reply: reply.request.method == "POST" and "/prompt" in reply.url) as sent:
         editor.button("Show scene")
@@ -99,6 +92,7 @@ def test_showing_the_scene_runs_only_what_leads_to_the_editor(page, editor):
     page.shot("editor_scene")
 
 
+@pytest.mark.front_end
 def test_the_strip_is_what_preview_walk_counts(page, editor):
     entry = page.run()
     known = editor.wait_for_coverage()
@@ -107,6 +101,7 @@ def test_the_strip_is_what_preview_walk_counts(page, editor):
     assert sum(known) / len(known) == pytest.approx(mean, abs=0.006)
 
 
+@pytest.mark.front_end
 def test_a_key_follows_the_mouse_and_only_that_key_moves(page, editor):
     page.run()
     before, start = editor.keys, editor.ball(1)
@@ -137,6 +132,7 @@ def test_dragging_elsewhere_turns_the_view_and_changes_no_key(page, editor):
     assert editor.ball(1) != pytest.approx(start, abs=5)
 
 
+@pytest.mark.front_end
 def test_a_key_is_added_from_the_view_and_undone(page, editor):
     page.run()
     text = editor.text
@@ -204,6 +200,7 @@ def test_lens_and_easing_belong_to_the_chosen_key(page, editor):
     assert editor.keys[1]["field_of_view"] is None
 
 
+@pytest.mark.front_end
 def test_through_the_camera_the_mouse_turns_and_moves_the_key(page, editor):
     page.run()
     page.page.mouse.click(*editor.on_timeline(0.5))
@@ -224,6 +221,7 @@ def test_through_the_camera_the_mouse_turns_and_moves_the_key(page, editor):
     assert moved["position"][2] - turned["position"][2] == pytest.approx(0.02, abs=0.004)
 
 
+@pytest.mark.front_end
 def test_the_path_survives_saving_collapsing_resizing_and_copying(page, editor):
     editor.drag(editor.ball(1), (25, 10))
     text = editor.text

@@ -1,4 +1,4 @@
-"""The Camera Path Editor as one thing of a page: undo, tabs, links, subgraphs, keys and themes of ComfyUI around it."""
+"""The Camera Path Editor as one thing of a page: undo, tabs, links and keys of ComfyUI around it."""
 
 import copy
 import json
@@ -39,13 +39,6 @@ def with_path(text) -> dict:
     return workflow
 
 
-@pytest.fixture
-def editor(page):
-    page.load(WORKFLOW, "draw_a_walk")
-    page.show(EDITOR)
-    return EditorNode(page)
-
-
 def assert_live(page, editor) -> None:
     """What is on the page is the node's editor, and a drag on it changes the node."""
     assert editor.js(LIVE)
@@ -55,6 +48,7 @@ def assert_live(page, editor) -> None:
     assert json.loads(editor.text)["keys"] == editor.keys
 
 
+@pytest.mark.front_end
 def test_the_editor_on_the_page_lives_through_undo_and_redo(page, editor):
     assert_live(page, editor)
     dragged = editor.text
@@ -70,6 +64,7 @@ def test_the_editor_on_the_page_lives_through_undo_and_redo(page, editor):
     assert_live(page, editor)
 
 
+@pytest.mark.front_end
 def test_the_editor_on_the_page_lives_through_tabs_and_collapsing(page, editor):
     page.load(WORKFLOW, "another")
     assert_live(page, EditorNode(page))
@@ -85,6 +80,7 @@ def test_the_editor_on_the_page_lives_through_tabs_and_collapsing(page, editor):
     assert_live(page, editor)
 
 
+@pytest.mark.front_end
 def test_undo_and_tabs_keep_view_playhead_and_choice(page):
     page.load(WORKFLOW, "looking")  # of a name that no other test has: ComfyUI would bring its scene back
     page.show(EDITOR)
@@ -146,6 +142,7 @@ def test_a_swipe_is_one_step_for_undo_and_moves_the_key_a_little(page, editor):
     page.settle(600)
 
 
+@pytest.mark.front_end
 def test_a_linked_path_is_shown_as_it_last_came_and_not_edited(page, editor):
     own = editor.text
     page.js(
@@ -194,6 +191,7 @@ def test_an_unreadable_path_says_why_and_can_be_begun_anew(page, text):
     assert editor.text == text and UNREADABLE[text] in editor.js("return widget.element.innerText")
 
 
+@pytest.mark.front_end
 def test_the_right_button_moves_the_view_and_only_its_click_opens_the_menu(page, editor):
     menu, (x, y) = page.page.locator(".p-contextmenu").first, middle(editor)
     target = editor.js("return editor.view.controls.target.toArray()")
@@ -213,6 +211,7 @@ def test_the_right_button_moves_the_view_and_only_its_click_opens_the_menu(page,
         menu.wait_for(state="hidden")
 
 
+@pytest.mark.front_end
 def test_keys_that_the_editor_uses_are_not_for_comfyui(page, editor):
     sidebar = "return store('sidebarTab')?.activeSidebarTabId ?? null"
     page.page.mouse.click(*middle(editor))
@@ -238,63 +237,3 @@ def test_keys_that_the_editor_uses_are_not_for_comfyui(page, editor):
     page.settle(300)
     assert page.js(sidebar) is not None
     page.page.keyboard.press("n")
-
-
-CONTRAST = """const node_colour = LiteGraph.vueNodesMode ? null : LiteGraph.NODE_DEFAULT_BGCOLOR;
-const brush = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-const rgba = (colour) => {
-    brush.clearRect(0, 0, 1, 1); brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1);
-    return [...brush.getImageData(0, 0, 1, 1).data];
-};
-const linear = (one) => one <= 10 ? one / 3294.6 : ((one / 255 + 0.055) / 1.055) ** 2.4;
-const light = (colour) => [0.2126, 0.7152, 0.0722].reduce((sum, share, n) => sum + share * linear(rgba(colour)[n]), 0);
-const behind = (one) => {
-    for (; one && !one.matches('[data-node-id], .dom-widget'); one = one.parentElement) {
-        const colour = getComputedStyle(one).backgroundColor;
-        if (rgba(colour)[3] > 200) return colour;
-    }
-    return node_colour ?? '#888';
-};
-const told = [...widget.element.querySelectorAll('button:enabled, label, .state, select:enabled, input')];
-return told.filter((one) => one.offsetParent).map((one) => {
-    const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
-    return [one.textContent.slice(0, 20), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-});"""
-
-
-@pytest.mark.parametrize("palette", ["light", "dark"])
-def test_every_label_can_be_read_in_every_theme(page, editor, palette):
-    page.js("await app.extensionManager.setting.set('Comfy.ColorPalette', arg)", palette)
-    try:
-        page.settle(500)
-        found = editor.js(CONTRAST)
-        page.shot(f"editor_{palette}")
-        assert len(found) > 8 and [one for one in found if one[1] < 4.5] == []
-    finally:
-        page.js("await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
-
-
-@pytest.mark.parametrize("depth", [1, 2])
-def test_show_scene_runs_within_subgraphs(page, editor, depth):
-    found = page.js(
-        """let at = app.graph.getNodeById(7);
-        for (let n = 0; n < arg; n++) at = app.graph.convertToSubgraph(new Set([at])).node;
-        await new Promise((done) => setTimeout(done, 300));
-        for (; at.subgraph; at = at.subgraph.nodes[0]) app.canvas.openSubgraph(at.subgraph, at);
-        return at.id;""",
-        depth,
-    )
-    page.settle(800)
-    inner = EditorNode(page, found)
-    page.show(found)
-    with page.page.expect_response(lambda reply: reply.request.method == "POST" and "/prompt" in reply.url) as sent:
-        inner.button("Show scene")
-    outputs = page.finished(sent.value)["outputs"]
-    (ran,) = outputs
-    assert ran.count(":") == depth and ran.endswith(f":{found}")
-    assert inner.js("return editor.scene.width.length") > 1000
-    assert_live(page, inner)
-    command(page, "Comfy.Undo")
-    page.settle(500)
-    assert inner.js("return editor.scene.width.length") > 1000
-    assert_live(page, inner)

@@ -7,6 +7,7 @@ from test_editor import EditorNode
 FIND = "window.app.graph.nodes.find((node) => node.comfyClass === 'Mirage_CameraPathEditor')"
 
 
+@pytest.mark.front_end
 def test_from_the_templates_dialog_to_a_walk_along_a_drawn_path(page):
     page.js("await app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     page.page.locator("[role=dialog]").get_by_text(PACK_NAME, exact=True).click()

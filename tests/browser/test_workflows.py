@@ -59,6 +59,7 @@ def inside(inner, outer):
     return all(outer[axis] <= inner[axis] and inner[axis + 2] <= outer[axis + 2] for axis in (0, 1))
 
 
+@pytest.mark.front_end
 @pytest.mark.parametrize("name, count", [("walk_with_moge", 2), ("ltx23_memory", 4), ("minimax_h3_memory", 6)])
 def test_what_is_missing_can_be_downloaded_from_the_page(page, name, count):
     """There are no weights on this server."""
@@ -67,6 +68,7 @@ def test_what_is_missing_can_be_downloaded_from_the_page(page, name, count):
     assert len(dict(missing)) == count and all(url and url.endswith(f"/{file}") for file, url in missing)
 
 
+@pytest.mark.front_end
 def test_no_loader_says_undefined(page):
     """There are no files either."""
     page.load({"nodes": [], "links": [], "version": 0.4}, "loaders")
@@ -84,6 +86,7 @@ def test_no_loader_says_undefined(page):
     assert shown["Mirage_LoadSmallModel.name"] == "mirage_rooms"
 
 
+@pytest.mark.front_end
 def test_the_first_walk_runs_from_the_page(page):
     workflow = json.loads((ROOT / "workflows" / "first_walk.json").read_text())
     (walk,) = (node for node in workflow["nodes"] if node["type"] == "Mirage_SceneWalk")
