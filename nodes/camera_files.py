@@ -1,7 +1,5 @@
 """Camera paths from files and to files."""
 
-from collections.abc import Iterable
-
 import torch
 from comfy_api.latest import io
 
@@ -29,10 +27,6 @@ NOT_MOVED = (
 FLIPS = {"none": "", "x": "x", "y": "y", "z": "z", "y and z": "yz"}
 
 
-def _titles(names: Iterable[str]) -> str:
-    return "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
-
-
 def _path_inputs() -> list[io.Input]:
     return [
         io.Combo.Input(
@@ -40,7 +34,11 @@ def _path_inputs() -> list[io.Input]:
             options=offered(camera_files(), "the input folder"),
             tooltip="A file of the input or output folder.",
         ),
-        io.Combo.Input("format", options=[AUTO, *FORMATS], tooltip=f"auto finds out. {_titles(FORMATS)}."),
+        io.Combo.Input(
+            "format",
+            options=[AUTO, *FORMATS],
+            tooltip="auto finds out, and the report says what it is. The help page says which tool each is of.",
+        ),
         io.Int.Input(
             "frames",
             default=0,
@@ -255,7 +253,9 @@ class SaveCameraPath(io.ComfyNode):
             inputs=[
                 CamerasSocket.Input("cameras", tooltip="One camera per video frame."),
                 io.Combo.Input(
-                    "format", options=list(WRITABLE), tooltip=f"mirage keeps everything. {_titles(WRITABLE)}."
+                    "format",
+                    options=list(WRITABLE),
+                    tooltip="mirage keeps everything. The help page says what others keep, and which tools read them.",
                 ),
                 io.Int.Input(
                     "width", default=1280, min=1, max=16384, tooltip="Pixels of the picture; most formats name them."

@@ -1,7 +1,7 @@
 """Camera files: one module per format; here the choice between them and the checks of what they read.
 
-A module has ``TITLE``, ``SUFFIX``, the ``OPTIONS`` that it reads, ``fits(path, text)``, ``read`` and, unless the format
-holds few paths, ``write``.
+A module has ``TITLE``, ``SUFFIX`` (and ``SUFFIXES``, where files of the format may end otherwise), the ``OPTIONS`` that
+it reads, ``fits(path, text)``, ``read`` and, unless the format holds few paths, ``write``.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,21 @@ from ..cameras import Cameras
 from ..errors import MirageError, check_choice, check_number, check_size, damage_refused, describe
 from . import (
     colmap,
+    gaussian_splatting,
     kubric,
     mirage_json,
     nerfstudio,
+    nerfstudio_export,
     nerfstudio_path,
+    open3d,
+    open3d_log,
     published,
     realestate10k,
     recammaster,
     spherical,
     threejs,
     trajectorycrafter,
+    tum,
 )
 from .checks import field_of_view, intrinsics, motion, rigid, warnings_of
 from .parsed import Parsed, ReadOptions, Written, read_text
@@ -40,13 +45,18 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "published": published,
     "kubric": kubric,
     "threejs": threejs,
+    "tum": tum,
+    "3dgs": gaussian_splatting,
+    "open3d": open3d,
+    "open3d log": open3d_log,
+    "nerfstudio export": nerfstudio_export,
     "spherical": spherical,
     "trajectorycrafter": trajectorycrafter,
 }
 WRITABLE = tuple(name for name, module in FORMATS.items() if hasattr(module, "write"))
-ALIKE = ("spherical", "trajectorycrafter")  # the same numbers, which mean other things
+ALIKE = ("tum", "spherical", "trajectorycrafter")  # three lines of the same numbers, which mean other things
 AUTO = "auto"
-TEXTS = (".json", ".txt")
+TEXTS = (".json", ".txt", ".log", ".tum")
 FLIPS = ("", "x", "y", "z", "yz")
 
 
@@ -123,27 +133,35 @@ def detected(path: Path) -> str:
     Raises:
         MirageError: it fits none, or two that read the same numbers differently.
     """
-    text = "" if path.is_dir() or path.suffix.lower() not in TEXTS else read_text(path)
-    fitting = [name for name, module in FORMATS.items() if module.fits(path, text)]
-    if not fitting:
+    names = fitting(path)
+    if not names:
         raise MirageError(f"{path.name}: must be of a known format; {_what_it_could_be(path)}")
-    if fitting[0] in ALIKE and len(fitting) > 1:
-        titles = " or ".join(f"{name} ({FORMATS[name].TITLE})" for name in fitting)
+    if names[0] in ALIKE and len(names) > 1:
+        titles = " or ".join(f"{name} ({FORMATS[name].TITLE})" for name in names)
         raise MirageError(
             f"{path.name}: its format must be said; its three lines could be {titles}, which go "
             "different ways with the same numbers. Set format to one of them."
         )
-    return fitting[0]
+    return names[0]
+
+
+def fitting(path: Path) -> list[str]:
+    """All formats that a file looks like, in the order in which they are tried."""
+    text = "" if path.is_dir() or path.suffix.lower() not in TEXTS else read_text(path)
+    return [name for name, module in FORMATS.items() if module.fits(path, text)]
 
 
 def _what_it_could_be(path: Path) -> str:
     """Which formats a file of this name could be told to be."""
-    possible = [name for name, module in FORMATS.items() if path.suffix.lower() == module.SUFFIX and not path.is_dir()]
+    possible = [name for name in FORMATS if path.suffix.lower() in _suffixes(name) and not path.is_dir()]
     if not possible:
-        suffixes = ", ".join(sorted({module.SUFFIX for module in FORMATS.values() if module.SUFFIX}))
+        suffixes = ", ".join(sorted({suffix for name in FORMATS for suffix in _suffixes(name) if suffix}))
         return f"camera files end in {suffixes}, or are a COLMAP model with its cameras and images. It is none of them."
-    titles = "; ".join(f"{name} ({FORMATS[name].TITLE})" for name in possible)
-    return f"it fits none of: {titles}. If it is one of these, set format to it, to be told what it lacks."
+    return f"it fits none of: {', '.join(possible)}. If it is one of these, set format to it, to be told what it lacks."
+
+
+def _suffixes(name: str) -> tuple[str, ...]:
+    return getattr(FORMATS[name], "SUFFIXES", (FORMATS[name].SUFFIX,))
 
 
 def files_read(path: Path) -> list[Path]:
@@ -178,6 +196,7 @@ __all__ = [
     "ReadOptions",
     "detected",
     "files_read",
+    "fitting",
     "read_cameras",
     "write_cameras",
 ]

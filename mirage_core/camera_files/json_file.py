@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import MirageError, brief, describe
 from .parsed import read_text
 
@@ -53,3 +55,36 @@ def check_perspective(data: dict, where: str) -> None:
             f"{where}: {name} must be perspective (a pinhole, or one with a bent lens); got {describe(kind)}. "
             "Undistort the pictures, or cut perspective views out of them, and take the cameras of these."
         )
+
+
+def array(value: object, shape: tuple[int | None, ...], name: str, where: str) -> np.ndarray:
+    """Lists of numbers as float64 of a shape; None = any length but none.
+
+    Args:
+        name: what the file calls them.
+    """
+    found = _numbers(value, name, where)
+    fitting = found.ndim == len(shape) and found.size > 0
+    if not fitting or any(n not in (None, length) for n, length in zip(shape, found.shape, strict=True)):
+        wanted = " x ".join("any" if n is None else str(n) for n in shape)
+        raise MirageError(f"{where}: {name} must be {wanted} numbers; got {_size(found)}.")
+    return found
+
+
+def matrices(value: object, name: str, where: str) -> np.ndarray:
+    """Lists of 3 x 4 or 4 x 4 matrices as float64 ``(T, 3|4, 4)``."""
+    found = _numbers(value, name, where)
+    if found.ndim != 3 or found.shape[1:] not in ((4, 4), (3, 4)) or len(found) == 0:
+        raise MirageError(f"{where}: {name} must hold matrices of 4 x 4 or 3 x 4 numbers; got {_size(found)}.")
+    return found
+
+
+def _numbers(value: object, name: str, where: str) -> np.ndarray:
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MirageError(f"{where}: {name} must hold numbers; {brief(error)}.") from error
+
+
+def _size(found: np.ndarray) -> str:
+    return " x ".join(map(str, found.shape)) or "a single value"

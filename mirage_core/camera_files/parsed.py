@@ -13,7 +13,9 @@ from ..cameras import Cameras
 from ..errors import MirageError, brief
 
 SET_IMAGE_SIZE = "Set the picture's width and height (in Python image_size)."
+HALF_PIXEL = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])  # added to K of whole-numbered centres
 LEVEL, ROLLING = 0.02, 0.1  # how far cameras' right hands are from one plane: a level camera, and one that rolls about
+UNIT = 0.05  # by how much the length of a quaternion may differ from 1
 FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL camera axes (x right, y up, z backward) to OpenCV, and back
 
 
@@ -180,14 +182,20 @@ def matrix_to_quaternion(rotation: np.ndarray) -> np.ndarray:
     return wxyz * np.where(wxyz[:, :1] < 0, -1.0, 1.0)
 
 
+def unit_quaternions(quaternions: np.ndarray, name: str) -> np.ndarray:
+    """The same quaternions ``(T, 4)``, which must have length 1."""
+    lengths = np.linalg.norm(quaternions, axis=1)
+    if not (np.abs(lengths - 1) <= UNIT).all():  # nor NaN
+        worst = int(np.abs(lengths - 1).argmax())
+        raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
+    return quaternions
+
+
 def rotations_of(
     quaternions: np.ndarray, options: ReadOptions, world2cam: bool, name: str
 ) -> tuple[np.ndarray, list[str]]:
     """Rotations ``(T, 3, 3)`` of a file's quaternions ``(T, 4)``, w first, and what looks wrong with them."""
-    lengths = np.linalg.norm(quaternions, axis=1)
-    if not (np.abs(lengths - 1) <= 0.05).all():  # nor NaN
-        worst = int(np.abs(lengths - 1).argmax())
-        raise MirageError(f"{name}: quaternions must have length 1; frame {worst} has {lengths[worst]:.4g}.")
+    quaternions = unit_quaternions(quaternions, name)
     w_last = quaternions[:, [3, 0, 1, 2]]
     orders = (w_last, quaternions) if options.quaternion_xyzw else (quaternions, w_last)
     read, other = map(quaternion_to_matrix, orders)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import MirageError, brief
 from ..files import whole_file
-from .parsed import SET_IMAGE_SIZE, Parsed, ReadOptions, Written, normalised, oriented
+from .parsed import HALF_PIXEL, SET_IMAGE_SIZE, Parsed, ReadOptions, Written, normalised, oriented
 
 TITLE = "geometry.npz of the published code"
 SUFFIX = ".npz"
@@ -23,7 +23,6 @@ DAMAGED = (
     RuntimeError,  # encrypted, or compressed in a way that Python does not know
     *(ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError),  # an array's header, or its objects
 )
-HALF_PIXEL = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.0, 0.0, 0.0]])
 
 
 def fits(path: Path, text: str) -> bool:

@@ -53,3 +53,16 @@ def every(data, change):
     """Change the matrices of all cameras of a JSON of our own."""
     for camera in data["cameras"]:
         camera["cam2world"] = change(np.array(camera["cam2world"])).tolist()
+
+
+def known_path() -> torch.Tensor:
+    """cam2world ``(4, 4, 4)`` of tests/data/camera_formats: forward, turning right, up and about itself."""
+    n = torch.arange(4.0, dtype=torch.float64)
+    axes = torch.eye(3, dtype=torch.float64)
+    up, right, about = (
+        So3.exp(torch.deg2rad(degrees * n)[:, None] * axis) for degrees, axis in zip((-5, 10, 3), axes, strict=True)
+    )
+    cam2world = torch.eye(4, dtype=torch.float64).repeat(4, 1, 1)
+    cam2world[:, :3, :3] = (right * up * about).matrix()
+    cam2world[:, :3, 3] = n[:, None] * torch.tensor([0.5, -0.2, 1.0], dtype=torch.float64)
+    return cam2world.float()

@@ -1,0 +1,119 @@
+"""Camera files in the layouts of other tools: one known path in each, found again with its axes, lens and words."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from camera_paths import DATA, FILES, SIZE, SUFFIXED, known_path, winding
+
+from mirage_core import MirageError
+from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, fitting, read_cameras, write_cameras
+
+GOLDEN = DATA / "camera_formats"
+PIXELS = (480, 640)
+WHOLE, CENTRED, NONE = "whole", "centred", "none"  # what a file tells of the lens
+# file: (format, what it tells of the lens, whether it tells the picture's size, what the report says)
+KNOWN = {
+    "tum.txt": ("tum", NONE, False, "position and quaternion (w last), OpenCV axes"),
+    "3dgs.json": ("3dgs", CENTRED, True, "cam2world as position and rotation, OpenCV axes"),
+    "open3d.json": ("open3d", WHOLE, True, "world2cam matrices by columns, OpenCV axes"),
+    "open3d.log": ("open3d log", NONE, False, "cam2world matrices, OpenCV axes"),
+    "nerfstudio_export.json": ("nerfstudio export", NONE, False, "OpenGL axes (y up, z backward)"),
+}
+
+
+def expected_K(lens: str) -> torch.Tensor:
+    """500 x 510 pixels about 330, 235 of a picture of 640 x 480; of files that do not say it, 65.24 degrees across."""
+    H, W = PIXELS
+    fx, fy = (500 / W, 510 / H) if lens != NONE else (500 / W, 500 / H)
+    cx, cy = (330 / W, 235 / H) if lens == WHOLE else (0.5, 0.5)
+    return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float32)
+
+
+@pytest.mark.parametrize("file", KNOWN)
+def test_the_known_path_is_found_in_every_layout(file):
+    name, lens, sized, said = KNOWN[file]
+    options = ReadOptions(
+        field_of_view=2 * math.degrees(math.atan(320 / 500)) if lens == NONE else None,
+        image_size=None if sized else PIXELS,
+    )
+    found = read_cameras(GOLDEN / file, options=options)
+    assert found.format == name and found.image_size == PIXELS and not found.warnings
+    assert said in found.report and FORMATS[name].TITLE in found.report
+    torch.testing.assert_close(found.cameras.cam2world, known_path(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.cameras.K, expected_K(lens).expand(4, 3, 3), atol=1e-5, rtol=0)
+
+
+REAL = {
+    "realestate10k.txt": "realestate10k",
+    "camera_path.json": "nerfstudio path",
+    "transforms.json": "nerfstudio",
+    "transforms_scaled.json": "nerfstudio",
+    "recammaster.json": "recammaster",
+    "colmap_bin": "colmap",
+    "colmap_text/images.txt": "colmap",
+}
+
+
+def files_of_all_formats(folder: Path) -> dict[Path, str]:
+    """Paths of recorded, of known and of written files, and the format of each."""
+    files = {FILES / file: name for file, name in REAL.items()} | {GOLDEN / file: row[0] for file, row in KNOWN.items()}
+    for name in WRITABLE:
+        path = folder / name.replace(" ", "_") / SUFFIXED[name]
+        path.parent.mkdir()
+        write_cameras(winding(), path, name, SIZE)
+        files[path] = name
+    return files
+
+
+def test_every_file_fits_its_own_format_and_no_other(tmp_path):
+    files = files_of_all_formats(tmp_path)
+    assert {path: fitting(path) for path in files} == {path: [name] for path, name in files.items()}
+    assert set(FORMATS) - set(files.values()) == {"spherical", "trajectorycrafter"}  # tried elsewhere: they are alike
+
+
+BAD = {
+    "tum": {
+        "# timestamp tx ty tz qx qy qz qw\n": "must hold rows of timestamp tx ty tz qx qy qz qw; it holds none",
+        "0 0 0 0 0 0 0 1\n1 0 0 0 0 0 1\n": "row 2: must hold 8 numbers; got 7",
+        "0 0 0 0 0 0 0 2\n": "quaternions must have length 1; frame 0 has 2",
+    },
+    "3dgs": {
+        "{}": "must hold a JSON list of cameras",
+        '[{"img_name": "a", "position": [0, 0, 0]}]': "must hold position, rotation, fx, fy, width and height",
+        '[{"position": [0, 0], "rotation": [[1,0,0],[0,1,0],[0,0,1]], "fx": 1, "fy": 1, "width": 2, "height": 2}]': (
+            "position must be any x 3 numbers; got 1 x 2"
+        ),
+    },
+    "open3d": {
+        '{"parameters": []}': "must hold a camera; it is empty",
+        '{"parameters": [{"extrinsic": []}]}': "extrinsic, and intrinsic with intrinsic_matrix",
+        '{"parameters": [{"extrinsic": [1, 2], "intrinsic": {"intrinsic_matrix": [], "width": 1, "height": 1}}]}': (
+            "extrinsic must be any x 16 numbers; got 1 x 2"
+        ),
+    },
+    "open3d log": {
+        "0 0 1\n1 0 0 0\n0 1 0 0\n": "five lines a frame, three whole numbers and a matrix of four rows; got 3 lines",
+        "0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1\n0 0 0 1\n": "frame 0: must hold 4 numbers; got 3",
+    },
+    "nerfstudio export": {
+        "[]": "must hold a JSON list of cameras",
+        '[{"file_path": "a"}]': "must hold a transform of 3 x 4 numbers",
+        '[{"transform": [[1, 0], [0, 1]]}]': "transform must hold matrices of 4 x 4 or 3 x 4 numbers; got 1 x 2 x 2",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BAD.items() for text in texts])
+def test_a_file_that_lacks_something_is_told_what(name, text, tmp_path):
+    path = tmp_path / f"path{FORMATS[name].SUFFIX}"
+    path.write_text(text)
+    with pytest.raises(MirageError, match=BAD[name][text]):
+        read_cameras(path, name, ReadOptions(field_of_view=50, image_size=SIZE))
+
+
+def test_three_poses_that_could_be_three_lines_of_turns_are_not_guessed_at(tmp_path):
+    (tmp_path / "a.txt").write_text("0 0 0 0 0 0 0 1\n1 0 0 1 0 0 0 1\n2 0 0 2 0 0 0 1\n")
+    with pytest.raises(MirageError, match=r"its three lines could be tum .* or spherical .* or trajectorycrafter"):
+        read_cameras(tmp_path / "a.txt", options=ReadOptions(field_of_view=50))
