@@ -1,7 +1,8 @@
 """Camera files: one module per format; here the choice between them and the checks of what they read.
 
 A module has ``TITLE``, ``SUFFIX`` (and ``SUFFIXES``, where files of the format may end otherwise), the ``OPTIONS`` that
-it reads, ``fits(path, text)``, ``read`` and, unless the format holds few paths, ``write``.
+it reads, ``fits(path, text)``, ``read`` and, unless the format holds few paths, ``write``; where a path lies in several
+files, ``parts(path)``, which finds them.
 """
 
 from collections.abc import Mapping
@@ -24,9 +25,11 @@ from . import (
     nerfstudio_path,
     open3d,
     open3d_log,
+    polycam,
     published,
     realestate10k,
     recammaster,
+    record3d,
     spherical,
     threejs,
     trajectorycrafter,
@@ -50,6 +53,8 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "open3d": open3d,
     "open3d log": open3d_log,
     "nerfstudio export": nerfstudio_export,
+    "record3d": record3d,
+    "polycam": polycam,
     "spherical": spherical,
     "trajectorycrafter": trajectorycrafter,
 }
@@ -165,8 +170,8 @@ def _suffixes(name: str) -> tuple[str, ...]:
 
 
 def files_read(path: Path) -> list[Path]:
-    """The files that ``read_cameras`` takes a camera path from, given its ``path``: of a COLMAP model more than one."""
-    parts = colmap.parts(path) if colmap.is_model(path) else []
+    """The files that ``read_cameras`` takes a camera path from, given its ``path``: of some formats more than one."""
+    parts = [part for module in FORMATS.values() if hasattr(module, "parts") for part in module.parts(path)]
     return parts if path.is_dir() else [path, *(part for part in parts if part != path)]
 
 

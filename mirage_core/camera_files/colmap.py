@@ -65,7 +65,11 @@ def is_model(path: Path) -> bool:
 
 
 def parts(path: Path) -> list[Path]:
-    """The files that a model's cameras may be read from, of those that are there."""
+    """The files that a model's cameras may be read from; none of what is no model."""
+    return _parts_there(path) if is_model(path) else []
+
+
+def _parts_there(path: Path) -> list[Path]:
     files = [_folder(path) / f"{name}{kind}" for name in ("cameras", "images") for kind in (".bin", ".txt")]
     return [file for file in files if file.is_file()]
 
@@ -112,7 +116,7 @@ def write(path: Path, written: Written, binary: bool = False) -> None:
         for name, data in files.items():
             file = path / f"{name}{'.bin' if binary else '.txt'}"
             stack.enter_context(whole_file(file)).write_bytes(data)
-        for old in parts(path):  # also of the other kind: cameras are never read beside the images of another model
+        for old in _parts_there(path):  # also of the other kind: no cameras beside the images of another model
             old.unlink()
 
 

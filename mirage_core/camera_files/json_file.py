@@ -25,13 +25,18 @@ def load(path: Path) -> dict:
 
 
 def load_any(path: Path):
-    try:
-        data = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise MirageError(f"{path.name}: must be JSON; {brief(error, 160)}.") from error
+    data = parse(read_text(path), path.name)
     if isinstance(data, dict):
         check_perspective(data, path.name)
     return data
+
+
+def parse(text: str, where: str):
+    """What a JSON text holds, of whatever lens."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MirageError(f"{where}: must be JSON; {brief(error, 160)}.") from error
 
 
 def entry(data: dict, name: str, kind: type, where: str):
@@ -77,6 +82,15 @@ def matrices(value: object, name: str, where: str) -> np.ndarray:
     if found.ndim != 3 or found.shape[1:] not in ((4, 4), (3, 4)) or len(found) == 0:
         raise MirageError(f"{where}: {name} must hold matrices of 4 x 4 or 3 x 4 numbers; got {_size(found)}.")
     return found
+
+
+def lenses(value: object, views: int, name: str, where: str) -> np.ndarray:
+    """One 3 x 3 K, or one for each of the views, as float64 ``(T, 3, 3)`` in the file's own unit."""
+    found = _numbers(value, name, where)
+    found = found[None] if found.ndim == 2 else found
+    if found.shape[1:] != (3, 3) or len(found) not in (1, views):
+        raise MirageError(f"{where}: {name} must be 3 x 3 numbers, or {views} x 3 x 3; got {_size(found)}.")
+    return np.broadcast_to(found, (views, 3, 3))
 
 
 def _numbers(value: object, name: str, where: str) -> np.ndarray:

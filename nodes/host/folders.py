@@ -10,7 +10,7 @@ from ...mirage_core import MirageError
 from ...mirage_core.listing import files_below
 
 SUFFIX = ".safetensors"
-CAMERA_SUFFIXES = (".json", ".txt", ".npz", ".bin", ".log", ".tum")
+CAMERA_SUFFIXES = (".json", ".txt", ".npz", ".bin", ".log", ".tum", ".r3d")
 
 
 def memory_files() -> list[str]:

@@ -116,7 +116,7 @@ def test_formats_without_intrinsics_ask_for_a_field_of_view():
     [
         ("a.json", "nerfstudio path", "spherical|realestate10k|published|colmap"),
         ("a.txt", "trajectorycrafter", "nerfstudio|published|colmap"),
-        ("a.bin", r"\.json, \.log, \.npz, \.tum, \.txt, or are a COLMAP model", "nerfstudio|Choose"),
+        ("a.bin", r"\.json, \.log, \.npz, \.r3d, \.tum, \.txt, or are a COLMAP model", "nerfstudio|Choose"),
     ],
 )
 def test_a_file_of_no_known_format_is_told_only_what_it_could_be(file, could_be, not_named, tmp_path):

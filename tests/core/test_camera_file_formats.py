@@ -1,6 +1,8 @@
 """Camera files in the layouts of other tools: one known path in each, found again with its axes, lens and words."""
 
 import math
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 from camera_paths import DATA, FILES, SIZE, SUFFIXED, known_path, winding
 
 from mirage_core import MirageError
-from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, fitting, read_cameras, write_cameras
+from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, files_read, fitting, read_cameras, write_cameras
 
 GOLDEN = DATA / "camera_formats"
 PIXELS = (480, 640)
@@ -20,6 +22,9 @@ KNOWN = {
     "open3d.json": ("open3d", WHOLE, True, "world2cam matrices by columns, OpenCV axes"),
     "open3d.log": ("open3d log", NONE, False, "cam2world matrices, OpenCV axes"),
     "nerfstudio_export.json": ("nerfstudio export", NONE, False, "OpenGL axes (y up, z backward)"),
+    "record3d.json": ("record3d", WHOLE, True, "quaternion (w last) and position, OpenGL axes (y up, z backward)"),
+    "record3d.r3d": ("record3d", WHOLE, True, "its depth pictures are not read: they are compressed by LZFSE"),
+    "polycam/17000198.json": ("polycam", WHOLE, True, "all frames of its folder"),
 }
 
 
@@ -102,6 +107,15 @@ BAD = {
         '[{"file_path": "a"}]': "must hold a transform of 3 x 4 numbers",
         '[{"transform": [[1, 0], [0, 1]]}]': "transform must hold matrices of 4 x 4 or 3 x 4 numbers; got 1 x 2 x 2",
     },
+    "record3d": {
+        '{"poses": [[0, 0, 0, 1, 0, 0]], "h": 2, "w": 2}': "poses must be any x 7 numbers; got 1 x 6",
+        '{"poses": [[0, 0, 0, 3, 0, 0, 0]], "h": 2, "w": 2}': "length 1; frame 0 has 3",
+        '{"poses": [[0, 0, 0, 1, 0, 0, 0]], "h": 2, "w": 2}': "K must be 9 numbers; got a single value",
+    },
+    "polycam": {
+        '{"fx": 1}': "must hold t_00 to t_23, fx, fy, cx, cy, width and height; it has no t_00",
+        '{"t_00": 1}': "must hold t_00 to t_23, fx, fy, cx, cy, width, height; it lacks 't_01'",
+    },
 }
 
 
@@ -117,3 +131,26 @@ def test_three_poses_that_could_be_three_lines_of_turns_are_not_guessed_at(tmp_p
     (tmp_path / "a.txt").write_text("0 0 0 0 0 0 0 1\n1 0 0 1 0 0 0 1\n2 0 0 2 0 0 0 1\n")
     with pytest.raises(MirageError, match=r"its three lines could be tum .* or spherical .* or trajectorycrafter"):
         read_cameras(tmp_path / "a.txt", options=ReadOptions(field_of_view=50))
+
+
+def test_an_archive_without_metadata_or_with_too_much_of_it_is_refused(tmp_path):
+    path = tmp_path / "a.r3d"
+    for name, match in (("other", "must be an archive that holds metadata"), ("metadata", "must be below 268435456")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, "{}")
+        size = (2**28 + 1).to_bytes(4, "little")  # as the directory at the archive's end says it
+        data = bytearray(path.read_bytes())
+        at = data.index(b"PK\x01\x02") + 24
+        data[at : at + 4] = size
+        path.write_bytes(data)
+        with pytest.raises(MirageError, match=match):
+            read_cameras(path)
+
+
+def test_the_frames_of_a_folder_are_read_together_and_files_of_others_left_out(tmp_path):
+    shutil.copytree(GOLDEN / "polycam", tmp_path / "cameras")
+    (tmp_path / "cameras" / "mesh_info.json").write_text('{"alignmentTransform": []}')
+    first = tmp_path / "cameras" / "17000000.json"
+    assert [file.name for file in files_read(first)] == [f"{n}.json" for n in (17000000, 17000099, 17000198, 17000297)]
+    assert len(read_cameras(first).cameras) == 4
+    assert files_read(tmp_path / "cameras" / "mesh_info.json") == [tmp_path / "cameras" / "mesh_info.json"]
