@@ -17,8 +17,11 @@ from ..cameras import Cameras
 from ..errors import MirageError, check_choice, check_number, check_size, damage_refused, describe
 from . import (
     colmap,
+    fantasyworld,
     gaussian_splatting,
     kubric,
+    lyra,
+    matrix_3d,
     mirage_json,
     nerfstudio,
     nerfstudio_export,
@@ -30,10 +33,13 @@ from . import (
     realestate10k,
     recammaster,
     record3d,
+    spatia,
     spherical,
     threejs,
     trajectorycrafter,
     tum,
+    uni3c,
+    vipe,
 )
 from .checks import field_of_view, intrinsics, motion, rigid, warnings_of
 from .parsed import Parsed, ReadOptions, Written, read_text
@@ -55,6 +61,12 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "nerfstudio export": nerfstudio_export,
     "record3d": record3d,
     "polycam": polycam,
+    "uni3c": uni3c,
+    "lyra": lyra,
+    "vipe": vipe,
+    "spatia": spatia,
+    "matrix-3d": matrix_3d,
+    "fantasyworld": fantasyworld,
     "spherical": spherical,
     "trajectorycrafter": trajectorycrafter,
 }

@@ -72,7 +72,8 @@ def array(value: object, shape: tuple[int | None, ...], name: str, where: str) -
     fitting = found.ndim == len(shape) and found.size > 0
     if not fitting or any(n not in (None, length) for n, length in zip(shape, found.shape, strict=True)):
         wanted = " x ".join("any" if n is None else str(n) for n in shape)
-        raise MirageError(f"{where}: {name} must be {wanted} numbers; got {_size(found)}.")
+        wanted = f"{wanted} numbers" if shape else "a number"
+        raise MirageError(f"{where}: {name} must be {wanted}; got {_size(found)}.")
     return found
 
 
@@ -93,7 +94,14 @@ def lenses(value: object, views: int, name: str, where: str) -> np.ndarray:
     return np.broadcast_to(found, (views, 3, 3))
 
 
+def size_of(data: dict, height: str, width: str, where: str) -> tuple[int, int]:
+    """``(H, W)`` pixels, by the names that the file gives them."""
+    return tuple(int(array(data.get(name), (), name, where)) for name in (height, width))
+
+
 def _numbers(value: object, name: str, where: str) -> np.ndarray:
+    if value is None:
+        raise MirageError(f"{where}: must hold {name}; it does not.")
     try:
         return np.array(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:

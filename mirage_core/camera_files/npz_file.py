@@ -20,11 +20,14 @@ DAMAGED = (
 
 
 def holds(path: Path, *names: str) -> bool:
-    """Whether a file is an .npz archive with arrays of these names; no array is read."""
-    if path.suffix.lower() != SUFFIX or not zipfile.is_zipfile(path):
+    """Whether a file is an .npz archive with arrays of these names; no array is read, and none is in a damaged one."""
+    if path.suffix.lower() != SUFFIX or not path.is_file():
         return False
-    with zipfile.ZipFile(path) as archive:
-        return {f"{name}.npy" for name in names} <= set(archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {f"{name}.npy" for name in names} <= set(archive.namelist())
+    except DAMAGED:
+        return False
 
 
 def arrays(path: Path, needed: Iterable[str], others: Iterable[str] = ()) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MirageError, describe
-from .json_file import array, parse
+from .json_file import array, parse, size_of
 from .parsed import (
     FLIP,
     Parsed,
@@ -46,7 +46,7 @@ def read(path: Path, options: ReadOptions) -> Parsed:
     if not isinstance(data, dict):
         raise MirageError(f"{path.name}: {METADATA} must hold a JSON object; got {describe(data)}.")
     poses = array(data.get("poses"), (None, 7), "poses", path.name)
-    size = options.image_size or tuple(int(array(data.get(name), (), name, path.name)) for name in ("h", "w"))
+    size = options.image_size or size_of(data, "h", "w", path.name)
     rotations = quaternion_to_matrix(unit_quaternions(poses[:, [3, 0, 1, 2]], path.name))
     matrices = oriented(pose(rotations, poses[:, 4:]), options, False, path.name) @ FLIP
     notes = ["cam2world as quaternion (w last) and position, OpenGL axes (y up, z backward)", "metres of ARKit"]

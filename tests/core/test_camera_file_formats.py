@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from camera_paths import DATA, FILES, SIZE, SUFFIXED, known_path, winding
@@ -14,7 +15,7 @@ from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, files_read,
 
 GOLDEN = DATA / "camera_formats"
 PIXELS = (480, 640)
-WHOLE, CENTRED, NONE = "whole", "centred", "none"  # what a file tells of the lens
+WHOLE, CENTRED, FOCAL, NONE = "whole", "centred", "one focal length", "none"  # what a file tells of the lens
 # file: (format, what it tells of the lens, whether it tells the picture's size, what the report says)
 KNOWN = {
     "tum.txt": ("tum", NONE, False, "position and quaternion (w last), OpenCV axes"),
@@ -25,13 +26,20 @@ KNOWN = {
     "record3d.json": ("record3d", WHOLE, True, "quaternion (w last) and position, OpenGL axes (y up, z backward)"),
     "record3d.r3d": ("record3d", WHOLE, True, "its depth pictures are not read: they are compressed by LZFSE"),
     "polycam/17000198.json": ("polycam", WHOLE, True, "all frames of its folder"),
+    "uni3c.json": ("uni3c", WHOLE, True, "world2cam matrices, OpenCV axes"),
+    "lyra.npz": ("lyra", WHOLE, True, "world2cam matrices, OpenCV axes"),
+    "gen3c_multiview.npz": ("lyra", WHOLE, True, "units of the first frame's depth"),
+    "vipe/pose/walk.npz": ("vipe", WHOLE, False, "cam2world matrices, OpenCV axes"),
+    "spatia/w2c.txt": ("spatia", WHOLE, False, "K of intrinsics.txt, normalised by the picture's size"),
+    "matrix_3d.json": ("matrix-3d", NONE, False, "world2cam; GEN3C's cameras.json holds cam2world: set invert"),
+    "fantasyworld.json": ("fantasyworld", FOCAL, False, "cam2world matrices, OpenCV axes"),
 }
 
 
 def expected_K(lens: str) -> torch.Tensor:
-    """500 x 510 pixels about 330, 235 of a picture of 640 x 480; of files that do not say it, 65.24 degrees across."""
+    """500 x 510 pixels about 330, 235 of 640 x 480; else 500 x 500 about the middle, which is 65.24 degrees across."""
     H, W = PIXELS
-    fx, fy = (500 / W, 510 / H) if lens != NONE else (500 / W, 500 / H)
+    fx, fy = (500 / W, 510 / H) if lens in (WHOLE, CENTRED) else (500 / W, 500 / H)
     cx, cy = (330 / W, 235 / H) if lens == WHOLE else (0.5, 0.5)
     return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float32)
 
@@ -78,6 +86,7 @@ def test_every_file_fits_its_own_format_and_no_other(tmp_path):
     assert set(FORMATS) - set(files.values()) == {"spherical", "trajectorycrafter"}  # tried elsewhere: they are alike
 
 
+EYES = np.stack([np.eye(4)] * 2).tolist()
 BAD = {
     "tum": {
         "# timestamp tx ty tz qx qy qz qw\n": "must hold rows of timestamp tx ty tz qx qy qz qw; it holds none",
@@ -110,7 +119,19 @@ BAD = {
     "record3d": {
         '{"poses": [[0, 0, 0, 1, 0, 0]], "h": 2, "w": 2}': "poses must be any x 7 numbers; got 1 x 6",
         '{"poses": [[0, 0, 0, 3, 0, 0, 0]], "h": 2, "w": 2}': "length 1; frame 0 has 3",
-        '{"poses": [[0, 0, 0, 1, 0, 0, 0]], "h": 2, "w": 2}': "K must be 9 numbers; got a single value",
+        '{"poses": [[0, 0, 0, 1, 0, 0, 0]], "h": 2, "w": 2}': "must hold K; it does not",
+    },
+    "uni3c": {
+        '{"extrinsic": [[[1]]]}': "extrinsic must hold matrices of 4 x 4 or 3 x 4 numbers; got 1 x 1 x 1",
+        f'{{"extrinsic": {EYES}, "intrinsic": [[1]], "height": 2, "width": 2}}': "intrinsic must be 3 x 3 number",
+        f'{{"extrinsic": {EYES}, "intrinsic": [[1]], "height": [2]}}': "height must be a number; got 1",
+        f'{{"extrinsic": {EYES}, "intrinsic": [[1]], "height": 2}}': "must hold width; it does not",
+    },
+    "spatia": {"[[1, 0]\n": "line 1: must be JSON", "[[1, 0]]\n": "must hold matrices of 4 x 4 or 3 x 4 numbers"},
+    "matrix-3d": {'[["a"]]': "the list must hold numbers", "[]": "the list must hold matrices"},
+    "fantasyworld": {
+        '{"cameras_interp": 3}': "cameras_interp must hold matrices of 4 x 4 or 3 x 4 numbers; got a single value",
+        f'{{"cameras_interp": {EYES}}}': "must hold focal_length; it does not",
     },
     "polycam": {
         '{"fx": 1}': "must hold t_00 to t_23, fx, fy, cx, cy, width and height; it has no t_00",
@@ -124,7 +145,7 @@ def test_a_file_that_lacks_something_is_told_what(name, text, tmp_path):
     path = tmp_path / f"path{FORMATS[name].SUFFIX}"
     path.write_text(text)
     with pytest.raises(MirageError, match=BAD[name][text]):
-        read_cameras(path, name, ReadOptions(field_of_view=50, image_size=SIZE))
+        read_cameras(path, name, ReadOptions(field_of_view=50))
 
 
 def test_three_poses_that_could_be_three_lines_of_turns_are_not_guessed_at(tmp_path):

@@ -24,7 +24,7 @@ def frames_of(name):
 
 @pytest.mark.parametrize("name", WRITABLE)
 def test_what_is_written_is_read_again(name, tmp_path):
-    keeps_all = name in ("mirage", "realestate10k", "nerfstudio", "colmap", "published", "open3d")
+    keeps_all = name in ("mirage", "realestate10k", "nerfstudio", "colmap", "published", "open3d", "lyra")
     cameras = winding(centred=not keeps_all)
     path = tmp_path / SUFFIXED[name]
     write_cameras(cameras, path, name, SIZE)
