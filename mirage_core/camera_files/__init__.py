@@ -16,6 +16,7 @@ import torch
 from ..cameras import Cameras
 from ..errors import MirageError, check_choice, check_number, check_size, damage_refused, describe
 from . import (
+    camera_path_keys,
     colmap,
     fantasyworld,
     gaussian_splatting,
@@ -26,6 +27,7 @@ from . import (
     nerfstudio,
     nerfstudio_export,
     nerfstudio_path,
+    omnicam,
     open3d,
     open3d_log,
     polycam,
@@ -67,6 +69,8 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "spatia": spatia,
     "matrix-3d": matrix_3d,
     "fantasyworld": fantasyworld,
+    "omnicam": omnicam,
+    "camera-path": camera_path_keys,
     "spherical": spherical,
     "trajectorycrafter": trajectorycrafter,
 }

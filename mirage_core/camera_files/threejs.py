@@ -31,7 +31,9 @@ STEEP = 0.999  # of 1: a view along the world's up takes another up
 
 
 def fits(path: Path, text: str) -> bool:
-    return path.suffix.lower() == SUFFIX and '"position"' in text and ('"target"' in text or '"quaternion"' in text)
+    if path.suffix.lower() != SUFFIX or '"keyframes"' in text:  # of OmniCam
+        return False
+    return '"position"' in text and ('"target"' in text or '"quaternion"' in text)
 
 
 def read(path: Path, options: ReadOptions) -> Parsed:

@@ -32,6 +32,8 @@ KNOWN = {
     "vipe/pose/walk.npz": ("vipe", WHOLE, False, "cam2world matrices, OpenCV axes"),
     "spatia/w2c.txt": ("spatia", WHOLE, False, "K of intrinsics.txt, normalised by the picture's size"),
     "matrix_3d.json": ("matrix-3d", NONE, False, "world2cam; GEN3C's cameras.json holds cam2world: set invert"),
+    "omnicam.json": ("omnicam", FOCAL, True, "cam2world of a world whose y is up, read as OpenCV's"),
+    "camera_path_keys.json": ("camera-path", NONE, False, "4 keys over 4 frames, about 1 pivot"),
     "fantasyworld.json": ("fantasyworld", FOCAL, False, "cam2world matrices, OpenCV axes"),
 }
 
@@ -50,6 +52,7 @@ def test_the_known_path_is_found_in_every_layout(file):
     options = ReadOptions(
         field_of_view=2 * math.degrees(math.atan(320 / 500)) if lens == NONE else None,
         image_size=None if sized else PIXELS,
+        scene_depth=8.0,
     )
     found = read_cameras(GOLDEN / file, options=options)
     assert found.format == name and found.image_size == PIXELS and not found.warnings
