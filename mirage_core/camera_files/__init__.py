@@ -169,7 +169,8 @@ def detected(path: Path) -> str:
 def fitting(path: Path) -> list[str]:
     """All formats that a file looks like, in the order in which they are tried."""
     text = "" if path.is_dir() or path.suffix.lower() not in TEXTS else read_text(path)
-    return [name for name, module in FORMATS.items() if module.fits(path, text)]
+    with np.errstate(all="ignore"):
+        return [name for name, module in FORMATS.items() if module.fits(path, text)]
 
 
 def _what_it_could_be(path: Path) -> str:

@@ -1,15 +1,27 @@
 """Camera files with bytes, words and parts changed: read, or refused in a sentence, and never another error."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from camera_paths import SIZE, SUFFIXED, winding
+from camera_paths import DATA, SIZE, SUFFIXED, winding
 from damage import damaged
 
 from mirage_core import MirageError
-from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, read_cameras, write_cameras
+from mirage_core.camera_files import FORMATS, WRITABLE, ReadOptions, files_read, read_cameras, write_cameras
+
+# of formats that are not written, a file
+GOLDEN = {
+    "record3d": "record3d.r3d",
+    "polycam": "polycam/17000198.json",
+    "vipe": "vipe/pose/walk.npz",
+    "spatia": "spatia/w2c.txt",
+    "fantasyworld": "fantasyworld.json",
+    "omnicam": "omnicam.json",
+    "camera-path": "camera_path_keys.json",
+}
 
 
 @pytest.mark.parametrize("name", WRITABLE)
@@ -51,6 +63,10 @@ def files_to_damage(name: str, folder: Path):
             return path, [path]
         write_cameras(winding(3), folder / "binary", name, SIZE, binary=True)
         return path, [path / "cameras.txt", path / "images.txt"]
+    if name in GOLDEN:
+        shutil.copytree(DATA / "camera_formats", folder / "formats")
+        path = folder / "formats" / GOLDEN[name]
+        return path, [file for file in files_read(path) if "intrinsics" not in file.parts]
     path = folder / "path.txt"
     path.write_text("0 10 30\n0 10\n0 -0.5 0 0.1\n")
     return path, [path]
