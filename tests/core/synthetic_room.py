@@ -39,9 +39,14 @@ def hit(cameras, size):
     rays = torch.stack([(x - 0.5) / K[0, 0], (y - 0.5) / K[1, 1], torch.ones_like(x)], dim=-1)  # depth 1
     rays = torch.einsum("tij,hwj->thwi", cameras.cam2world[:, :3, :3], rays)
     origin = cameras.centers[:, None, None]
-    distances = torch.where(rays > 0, (HIGH - origin) / rays, (LOW - origin) / rays)
-    depth = torch.where(rays == 0, torch.inf, distances).amin(dim=-1)
+    depth = reach(origin, rays)
     return depth, origin + rays * depth[..., None]
+
+
+def reach(origin, rays):
+    """How many of their own lengths rays ``(..., 3)`` go until they meet the room."""
+    distances = torch.where(rays > 0, (HIGH - origin) / rays, (LOW - origin) / rays)
+    return torch.where(rays == 0, torch.inf, distances).amin(dim=-1)
 
 
 def paint(places, shift=0.0):
