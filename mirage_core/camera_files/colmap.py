@@ -50,7 +50,7 @@ IDS = {name: number for number, (name, _, _) in MODELS.items()}
 NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 WHOLE = re.compile(r"-?[0-9]+")
 Camera = tuple[int, int, int, list[float]]  # model, width, height, parameters
-Image = tuple[str, int, list[float]]  # name, camera, quaternion and translation
+Image = tuple[str, int, list[float], int]  # name, camera, quaternion and translation, its own number
 
 
 def fits(path: Path, text: str) -> bool:
@@ -74,10 +74,28 @@ def _parts_there(path: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
+def kind_of(path: Path) -> str:
+    """The suffix of the files that a model's cameras are read from."""
+    return ".bin" if (_folder(path) / "images.bin").is_file() and path.suffix != ".txt" else ".txt"
+
+
+def numbered_images(path: Path) -> list[int]:
+    """The numbers of a model's images, in the order in which their cameras are read."""
+    file = _folder(path) / f"images{kind_of(path)}"
+    images = list((_binary_images if file.suffix == ".bin" else _text_images)(file))
+    images.sort(key=lambda image: natural(image[0]))
+    return [image[-1] for image in images]
+
+
+def points_file(path: Path) -> Path:
+    """The file of a model's sparse points, of the kind that its cameras are read from; it need not be there."""
+    return _folder(path) / f"points3D{kind_of(path)}"
+
+
 def read(path: Path, options: ReadOptions) -> Parsed:
     folder = _folder(path)
-    binary = (folder / "images.bin").is_file() and path.suffix != ".txt"
-    kind = ".bin" if binary else ".txt"
+    kind = kind_of(path)
+    binary = kind == ".bin"
     for name in ("cameras", "images"):
         if not (folder / f"{name}{kind}").is_file():
             raise MirageError(f"{folder.name}: a COLMAP model must hold {name}{kind}; it is not there.")
@@ -88,12 +106,12 @@ def read(path: Path, options: ReadOptions) -> Parsed:
         raise MirageError(f"{folder.name}: the binary files end too early; {error}.") from error
     if not images:
         raise MirageError(f"{folder.name}: images{kind} must hold an image; it holds none.")
-    unknown = sorted({camera for _, camera, _ in images} - set(cameras))
+    unknown = sorted({camera for _, camera, *_ in images} - set(cameras))
     if unknown:
         raise MirageError(f"{folder.name}: images use camera {unknown[0]}, which cameras{kind} does not hold.")
     images.sort(key=lambda image: natural(image[0]))
-    used = [cameras[camera] for _, camera, _ in images]
-    values = np.array([values for _, _, values in images])
+    used = [cameras[camera] for _, camera, *_ in images]
+    values = np.array([values for _, _, values, _ in images])
     rotations, warnings = rotations_of(values[:, :4], options, True, folder.name)
     matrices = pose(rotations, values[:, 4:])
     notes = ["world2cam as quaternion (w first) and translation, OpenCV axes", "units of a reconstruction"]
@@ -192,7 +210,8 @@ def _text_images(path: Path) -> Iterator[Image]:
         if len(words) < 10:
             raise MirageError(f"{path.name}: an image is ID, 7 numbers, CAMERA_ID and NAME; got {line[:60]!r}.")
         where = f"{path.name}, image {brief(words[0])}"
-        yield " ".join(words[9:]), int(numbers(words[8], 1, where)[0]), numbers(" ".join(words[1:8]), 7, where)
+        number, camera = (int(one) for one in numbers(f"{words[0]} {words[8]}", 2, where))
+        yield " ".join(words[9:]), camera, numbers(" ".join(words[1:8]), 7, where), number
         may_be_points = True
 
 
@@ -224,11 +243,11 @@ def _binary_images(path: Path) -> Iterator[Image]:
     data = path.read_bytes()
     (count,), at = struct.unpack_from("<Q", data), 8
     for _ in range(count):
-        _, *values, camera = struct.unpack_from("<i7di", data, at)
+        number, *values, camera = struct.unpack_from("<i7di", data, at)
         end = data.find(b"\0", at + 64)
         if end < 0:
             raise struct.error("an image's name has no end")
         name = data[at + 64 : end].decode("utf-8", "replace")
         (points,) = struct.unpack_from("<Q", data, end + 1)
         at = end + 9 + 24 * points
-        yield name, camera, values
+        yield name, camera, values, number
