@@ -102,7 +102,7 @@ def write_views(
     timing, reports, left_out = memory.spec.timing, {}, {}
     for t in sorted(range(len(latents)), key=lambda t: not timing.spans_one(first + t)):
         one = estimated.views(t, t + 1)
-        seen = read(memory, cameras[[t]], tuple(latents.shape[-2:])).depth  # (1, h, w)
+        seen = depth_shown(memory, cameras[[t]], tuple(latents.shape[-2:]), read)  # (1, h, w)
         fitted, report, excluded = _fitted(one, cameras[[t]], seen[0], first + t, settings)
         if fitted is not None:
             block = lift(latents[t : t + 1], fitted, exclude=excluded[None], frames=torch.tensor([first + t]))
@@ -110,6 +110,11 @@ def write_views(
         reports[t], left_out[t] = report, excluded
     views = range(len(latents))
     return memory, tuple(reports[t] for t in views), torch.stack([left_out[t] for t in views])
+
+
+def depth_shown(memory: LatentMemory, cameras: Cameras, size: tuple[int, int], read: Read = splat) -> Tensor:
+    """Depth ``(T, h, w)`` of what a memory, which may be empty, shows some cameras; 0 = none."""
+    return read(memory, cameras, size).depth if memory.num_points else torch.zeros(len(cameras), *size)
 
 
 def aligned_to_memory(
