@@ -17,6 +17,7 @@ from .no_text import NoText
 from .path_editor import CameraPathEditor
 from .preview import PreviewWalk, RenderMemoryPreview
 from .sampler import ApplyMemory, MemorySampler
+from .views import ViewsToMemory
 from .walk import SceneWalk, WalkPrompt
 from .walk_frames import LoadWalkFrames
 from .wan_camera import CameraPathToCameraCtrl, CameraPathToWanCamera
@@ -29,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     SceneGeometry,
     LiftLatents,
     LatentMemoryCache,
+    ViewsToMemory,
     CameraPath,
     CameraPathEditor,
     CameraRange,

@@ -17,7 +17,8 @@ from ..mirage_core.camera_files import (
 from ..mirage_core.camera_files.checks import field_of_view
 from .host.folders import CAMERA_SUFFIXES, camera_files, fingerprint, new_path, readable_path
 from .host.model_files import offered
-from .types import CAMERA, CamerasSocket, GeometrySocket
+from .sparse_points import points_beside
+from .types import CAMERA, CamerasSocket, GeometrySocket, SparsePointsSocket
 
 OF_THE_PICTURE, OF_THE_FILE = "of the picture", "of the file"
 SAME_LENS = 2.0**-7  # of the picture: less than half a token
@@ -158,6 +159,10 @@ class LoadCameraPath(io.ComfyNode):
             outputs=[
                 CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame."),
                 io.String.Output(display_name="report", tooltip="What was found; connect Preview as Text."),
+                SparsePointsSocket.Output(
+                    display_name="points",
+                    tooltip="For Views to Memory: the sparse points of a COLMAP model. Other files have none.",
+                ),
             ],
         )
 
@@ -207,14 +212,16 @@ class LoadCameraPath(io.ComfyNode):
             horizontal_fov=horizontal_fov,
             scene_depth=geometry.median_depth if geometry is not None else 1.0,
         )
-        found = read_cameras(readable_path(file, CAMERA_SUFFIXES), format, options)
+        path = readable_path(file, CAMERA_SUFFIXES)
+        found = read_cameras(path, format, options)
         cameras = _resampled(found, frames).transformed(scale=scale)
         if geometry is None:
             said = NOT_MOVED
         else:
             cameras, said = _at_the_picture(cameras, geometry.cameras[0], lens)
-        report = f"{found.report}\n{said}"
-        return io.NodeOutput(cameras, report, ui={"text": [report]})
+        points, counted = points_beside(path, found, len(cameras), scale)
+        report = "\n".join([found.report, *counted, said])
+        return io.NodeOutput(cameras, report, points, ui={"text": [report]})
 
 
 def _at_the_picture(cameras: Cameras, picture: Cameras, lens: str) -> tuple[Cameras, str]:

@@ -11,6 +11,7 @@ from ..mirage_core import Cameras, LatentSpec, PointBlock
 
 GeometrySocket = io.Custom("MIRAGE_GEOMETRY")  # mirage_core.Geometry
 CamerasSocket = io.Custom("MIRAGE_CAMERAS")  # mirage_core.Cameras, one per video frame
+SparsePointsSocket = io.Custom("MIRAGE_SPARSE_POINTS")  # mirage_core.sparse_points.SparsePoints, one view per camera
 PointsSocket = io.Custom("MIRAGE_POINTS")  # LiftedPoints
 MemorySocket = io.Custom("MIRAGE_MEMORY")  # mirage_core.LatentMemory
 PromptsSocket = io.Custom("MIRAGE_PROMPTS")  # tuple of nodes.host.walk.models.Prompt

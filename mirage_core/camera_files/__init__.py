@@ -187,7 +187,7 @@ def _suffixes(name: str) -> tuple[str, ...]:
 
 
 def files_read(path: Path) -> list[Path]:
-    """The files that ``read_cameras`` takes a camera path from, given its ``path``: of some formats more than one."""
+    """The files that ``read_cameras`` takes a camera path from, given its ``path``, and those of its sparse points."""
     parts = [part for module in FORMATS.values() if hasattr(module, "parts") for part in module.parts(path)]
     return parts if path.is_dir() else [path, *(part for part in parts if part != path)]
 

@@ -65,8 +65,11 @@ def is_model(path: Path) -> bool:
 
 
 def parts(path: Path) -> list[Path]:
-    """The files that a model's cameras may be read from; none of what is no model."""
-    return _parts_there(path) if is_model(path) else []
+    """The files that a model's cameras and points may be read from; none of what is no model."""
+    if not is_model(path):
+        return []
+    points = points_file(path)
+    return [*_parts_there(path), points] if points.is_file() else _parts_there(path)
 
 
 def _parts_there(path: Path) -> list[Path]:

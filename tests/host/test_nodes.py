@@ -18,6 +18,7 @@ NODES = {
     "Mirage_SceneGeometry": "Scene Geometry",
     "Mirage_LiftLatents": "Lift Latents to 3D",
     "Mirage_LatentMemoryCache": "Latent Memory Cache",
+    "Mirage_ViewsToMemory": "Views to Memory",
     "Mirage_CameraPath": "Camera Path",
     "Mirage_WarpLatents": "Warp Latents to Camera",
     "Mirage_MemorySampler": "Memory-Conditioned Sampler",

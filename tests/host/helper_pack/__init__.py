@@ -9,9 +9,11 @@ async def comfy_entrypoint():
     from .raising import Fail
     from .sounding import Clip, SmallH3Vae
     from .texts import Text
+    from .views import CamerasOf, JoinedViews
 
     class HelperExtension(ComfyExtension):
         async def get_node_list(self):
-            return [Fail, Keep, MogePacket, DepthAnythingPacket, MogeModel, MogeOfGeometry, Text, Clip, SmallH3Vae]
+            geometry = [MogePacket, DepthAnythingPacket, MogeModel, MogeOfGeometry, JoinedViews, CamerasOf]
+            return [Fail, Keep, *geometry, Text, Clip, SmallH3Vae]
 
     return HelperExtension()
