@@ -10,7 +10,7 @@ from pathlib import Path
 from .files import natural
 
 RACY = 2.0  # seconds: a folder may change again within one tick of the coarsest clock of a file system
-SUFFIXES = (".safetensors", ".json", ".txt", ".npz", ".bin")  # of all that is ever listed
+SUFFIXES = (".safetensors", ".json", ".txt", ".npz", ".bin", ".log", ".tum", ".r3d")  # of all that is ever listed
 # never loaded by themselves: chunks of a saved walk, and what a COLMAP model holds beside its images
 PARTS = re.compile(r"chunk_\d{4,}\.safetensors|(?!images\.bin$).*\.bin")
 BESIDE_IMAGES = {"cameras.txt", "points3D.txt", "rigs.txt", "frames.txt"}

@@ -39,7 +39,9 @@ def test_a_path_is_cut_into_parts_that_share_a_camera(server):
         run_and_keep(server, prompt, "never", cameras=["b", 0])
 
 
-@pytest.mark.parametrize("format", ["mirage", "realestate10k", "nerfstudio", "colmap", "published"])
+@pytest.mark.parametrize(
+    "format", ["mirage", "realestate10k", "nerfstudio", "colmap", "published", "open3d", "open3d log", "tum", "lyra"]
+)
 def test_a_saved_path_is_loaded_and_walked_like_the_path_itself(server, format):
     prompt = {**remember(), "path": path(["lift", 1], frames=9)}
     prompt["save"] = call(

@@ -60,6 +60,24 @@ def test_a_changed_part_of_a_colmap_model_is_read_again(server):
     torch.testing.assert_close(after[:, 0, 0], 2 * before[:, 0, 0])
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("record3d.r3d", "its depth pictures are not read"),
+        ("open3d.log", "Open3D / Redwood .log: 4 frames"),
+        ("lyra.npz", "Lyra / GEN3C .npz: 4 frames"),
+        ("spatia/w2c.txt", "K of intrinsics.txt"),
+    ],
+)
+def test_camera_files_of_other_tools_are_offered_and_read(server, file, said):
+    shutil.copytree(ROOT / "tests/data/camera_formats", server.base / "input" / "formats", dirs_exist_ok=True)
+    node = server.object_info()["Mirage_LoadCameraPath"]
+    assert f"formats/{file}" in node["input"]["required"]["file"][1]["options"]
+    prompt = {"load": call("Mirage_LoadCameraPath", file=f"formats/{file}", format="auto", frames=0, scale=1)}
+    prompt["text"] = call("PreviewAny", source=["load", 1])
+    assert said in server.run(prompt)["outputs"]["text"]["text"][0]
+
+
 @pytest.mark.parametrize("alpha", [False, True])
 def test_the_mask_of_a_picture_without_alpha_excludes_nothing(server, alpha):
     """ComfyUI's Load Image gives 64 x 64 zeros for it; with an alpha channel the mask has the picture's size."""
