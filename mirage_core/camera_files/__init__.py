@@ -20,6 +20,7 @@ from . import (
     colmap,
     fantasyworld,
     gaussian_splatting,
+    kitti,
     kubric,
     lyra,
     matrix_3d,
@@ -57,6 +58,7 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "kubric": kubric,
     "threejs": threejs,
     "tum": tum,
+    "kitti": kitti,
     "3dgs": gaussian_splatting,
     "open3d": open3d,
     "open3d log": open3d_log,
@@ -75,7 +77,7 @@ FORMATS: Mapping[str, ModuleType] = {  # in the order in which "auto" tries them
     "trajectorycrafter": trajectorycrafter,
 }
 WRITABLE = tuple(name for name, module in FORMATS.items() if hasattr(module, "write"))
-ALIKE = ("tum", "spherical", "trajectorycrafter")  # three lines of the same numbers, which mean other things
+ALIKE = ("tum", "kitti", "spherical", "trajectorycrafter")  # three lines of the same numbers, which mean other things
 AUTO = "auto"
 TEXTS = (".json", ".txt", ".log", ".tum")
 FLIPS = ("", "x", "y", "z", "yz")

@@ -19,6 +19,7 @@ WHOLE, CENTRED, FOCAL, NONE = "whole", "centred", "one focal length", "none"  # 
 # file: (format, what it tells of the lens, whether it tells the picture's size, what the report says)
 KNOWN = {
     "tum.txt": ("tum", NONE, False, "position and quaternion (w last), OpenCV axes"),
+    "kitti.txt": ("kitti", NONE, False, "cam2world matrices, OpenCV axes"),
     "3dgs.json": ("3dgs", CENTRED, True, "cam2world as position and rotation, OpenCV axes"),
     "open3d.json": ("open3d", WHOLE, True, "world2cam matrices by columns, OpenCV axes"),
     "open3d.log": ("open3d log", NONE, False, "cam2world matrices, OpenCV axes"),
@@ -96,6 +97,7 @@ BAD = {
         "0 0 0 0 0 0 0 1\n1 0 0 0 0 0 1\n": "row 2: must hold 8 numbers; got 7",
         "0 0 0 0 0 0 0 2\n": "quaternions must have length 1; frame 0 has 2",
     },
+    "kitti": {"\n": "must hold rows of 12 numbers; it holds none", "1 0 0": "row 1: must hold 12 numbers; got 3"},
     "3dgs": {
         "{}": "must hold a JSON list of cameras",
         '[{"img_name": "a", "position": [0, 0, 0]}]': "must hold position, rotation, fx, fy, width and height",
@@ -151,9 +153,10 @@ def test_a_file_that_lacks_something_is_told_what(name, text, tmp_path):
         read_cameras(path, name, ReadOptions(field_of_view=50))
 
 
-def test_three_poses_that_could_be_three_lines_of_turns_are_not_guessed_at(tmp_path):
-    (tmp_path / "a.txt").write_text("0 0 0 0 0 0 0 1\n1 0 0 1 0 0 0 1\n2 0 0 2 0 0 0 1\n")
-    with pytest.raises(MirageError, match=r"its three lines could be tum .* or spherical .* or trajectorycrafter"):
+@pytest.mark.parametrize(("name", "row"), [("tum", "0 0 0 0 0 0 0 1"), ("kitti", "1 0 0 0 0 1 0 0 0 0 1 0")])
+def test_three_poses_that_could_be_three_lines_of_turns_are_not_guessed_at(name, row, tmp_path):
+    (tmp_path / "a.txt").write_text(f"{row}\n" * 3)
+    with pytest.raises(MirageError, match=rf"its three lines could be {name} .* or spherical .* or trajectorycrafter"):
         read_cameras(tmp_path / "a.txt", options=ReadOptions(field_of_view=50))
 
 
