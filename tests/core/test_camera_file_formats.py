@@ -24,6 +24,7 @@ KNOWN = {
     "open3d.json": ("open3d", WHOLE, True, "world2cam matrices by columns, OpenCV axes"),
     "open3d.log": ("open3d log", NONE, False, "cam2world matrices, OpenCV axes"),
     "nerfstudio_export.json": ("nerfstudio export", NONE, False, "OpenGL axes (y up, z backward)"),
+    "blender.json": ("nerfstudio", FOCAL, False, "OpenGL axes (y up, z backward)"),  # NeRF's synthetic scenes
     "record3d.json": ("record3d", WHOLE, True, "quaternion (w last) and position, OpenGL axes (y up, z backward)"),
     "record3d.r3d": ("record3d", WHOLE, True, "its depth pictures are not read: they are compressed by LZFSE"),
     "polycam/17000198.json": ("polycam", WHOLE, True, "all frames of its folder"),
