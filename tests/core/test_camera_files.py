@@ -137,5 +137,5 @@ def test_the_files_of_a_model_are_those_it_may_be_read_from(tmp_path):
     write_cameras(winding(3), tmp_path, "colmap", SIZE)
     (tmp_path / "cameras.bin").write_bytes(b"")
     names = {file.name for file in files_read(tmp_path / "images.txt")}
-    assert names == {"cameras.txt", "images.txt", "cameras.bin"}
+    assert names == {"cameras.txt", "images.txt", "cameras.bin", "points3D.txt"}
     assert files_read(tmp_path / "other.json") == [tmp_path / "other.json"]
