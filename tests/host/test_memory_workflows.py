@@ -118,7 +118,7 @@ def test_the_workflow_makes_a_video_with_the_memory(server_models, name, mode):
     assert len(known) == 3
 
 
-@pytest.mark.parametrize("name", [*WORKFLOWS, *WALKS, *WITH_SOUND, "walk_with_moge"])
+@pytest.mark.parametrize("name", [*WORKFLOWS, *WALKS, *WITH_SOUND, "walk_with_moge", "retake"])
 def test_the_note_names_every_file_its_folder_where_it_is_published_and_its_licence(name):
     workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
     (note,) = (node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == "MarkdownNote")

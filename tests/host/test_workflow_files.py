@@ -25,6 +25,11 @@ ELSEWHERE = {  # files that the templates of ComfyUI do not name: offered where 
             f"{HUB}/lightx2v/Minimax-h3-Turbo/resolve/main",
             "loras",
         ),
+        (  # the notes of ComfyUI's templates name it
+            "depth_anything_3_base.safetensors",
+            f"{HUB}/Comfy-Org/Depth-Anything-3/resolve/main/geometry_estimation",
+            "geometry_estimation",
+        ),
     )
 }
 OFFICIAL = "comfyui_workflow_templates_json"  # the templates that ComfyUI itself offers
