@@ -5,7 +5,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,6 +43,17 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(f"The page was that of front-end {FRONT_END}.")
 
 
+def write_clip(path: Path, picture: Path) -> None:
+    """A clip of a picture that moves to the left, as one loads it into *retake*."""
+    with av.open(str(path), "w") as container, Image.open(picture) as image:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 192, "yuv420p"
+        frames = [image.convert("RGB").resize((400, 240)).crop((x, 24, x + 320, 216)) for x in range(0, 80, 4)]
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode())
+
+
 @pytest.fixture(scope="session")
 def server():
     options = ("--cpu", "--front-end-root", str(installed(OTHER))) if OTHER else ("--cpu",)
@@ -48,6 +61,7 @@ def server():
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ComfyServer(host_dir(), {PACK_NAME: ROOT}, options) as running:
         shutil.copy(host_dir() / "input" / "example.png", running.base / "input")  # as every ComfyUI has it
+        write_clip(running.base / "input" / "clip.mp4", running.base / "input" / "example.png")
         settings = running.base / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(json.dumps(SETTINGS))

@@ -94,6 +94,15 @@ def remember(run, vae, image, sample, inter):
                 "LatentMemoryCache", points=lifted[0], memory=memory, policy=policy, store=store, budget=0.0, voxel=0.0
             )
             memory = made[0] if made is not None and policy == "append" else memory
+    for encode, count in (("one by one", 2), ("as a clip", FRAMES)):
+        views = {
+            "pictures": image.repeat(count, 1, 1, 1),
+            "geometry": sample[[0] * count],
+            "vae": vae,
+            "encode": encode,
+        }
+        for known in (None, memory):
+            run.node("ViewsToMemory", **views, depth_fit="scale", policy="fill", memory=known, exclude=mask)
     return latent, memory
 
 
