@@ -31,7 +31,8 @@ def test_every_label_can_be_read_in_every_theme(page, editor):
             page.js("await app.extensionManager.setting.set('Comfy.ColorPalette', arg)", palette)
             page.settle(500)
             found = editor.js(CONTRAST)
-            page.shot(f"editor_{palette}")
+            if palette in ("light", "dark"):
+                page.shot(f"editor_{palette}")
             assert len(found) > 8 and [one for one in found if one[1] < 4.5] == [], palette
     finally:
         page.js("await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
