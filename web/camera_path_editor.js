@@ -3,15 +3,15 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
+import { chain, locator, runTo } from "./in_graph.mjs";
 import { setLanguage } from "./words.mjs";
 
 const [WIDTH, HEIGHT] = [560, 480];
-const [MUTED, BYPASSED] = [2, 4]; // modes of a node
 
 const workflow = () => app.extensionManager.workflow.activeWorkflow;
 const seats = new Seats({ rootGraph: () => app.rootGraph, workflow }, (seat) => ({
   url: (path) => api.apiURL(path),
-  runScene: () => runScene(seat.node),
+  runScene: () => runTo(seat.node),
   undo: () => app.extensionManager.command.execute("Comfy.Undo"),
   edited: () => {
     seat.node.graph?.setDirtyCanvas(true, true);
@@ -76,36 +76,6 @@ function editorWidget(node, name) {
   });
   return { widget, minWidth: WIDTH, minHeight: HEIGHT };
 }
-
-function chain(object, name, after) {
-  const before = object[name];
-  object[name] = function (...values) {
-    const result = before?.apply(this, values);
-    after.apply(this, values);
-    return result;
-  };
-}
-
-/** Run what leads to a node; return why it cannot be run, if so. */
-function runScene(node) {
-  const path = pathTo(app.rootGraph, node);
-  if (!path) return "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.";
-  app.queuePrompt(0, 1, { queueNodeIds: [path.join(":")] });
-}
-
-/** Ids from the root graph to a node through subgraphs that run, as ComfyUI names what it executes; null: there is no way. */
-function pathTo(graph, node) {
-  for (const one of graph.nodes) {
-    if (one.mode === MUTED || one.mode === BYPASSED) continue;
-    if (one === node) return [one.id];
-    const inside = one.subgraph && pathTo(one.subgraph, node);
-    if (inside) return [one.id, ...inside];
-  }
-  return null;
-}
-
-/** As ComfyUI names a node's outputs. */
-const locator = ({ graph, id }) => (graph === app.rootGraph ? `${id}` : `${graph.id}:${id}`);
 
 app.registerExtension({
   name: "mirage.camera_path_editor",

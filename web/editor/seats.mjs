@@ -9,15 +9,17 @@
 
 import { PathModel } from "./model.mjs";
 
+/** What sits in a seat: its model, and the class of its editor. three.js is fetched by the first one of a page. */
+const PATH_EDITOR = { model: () => new PathModel(), editor: async () => (await import("./editor.mjs")).Editor };
+
 class Seat {
-  constructor(makeHost) {
+  constructor(makeHost, kind) {
     this.root = document.createElement("div");
-    this.model = new PathModel();
+    this.model = kind.model();
     this.node = null;
     this.closed = false;
     const host = makeHost(this);
-    // three.js is fetched by the first editor of a page, not by every page
-    this.opened = import("./editor.mjs").then(({ Editor }) => {
+    this.opened = kind.editor().then((Editor) => {
       if (this.closed) return null;
       this.editor = new Editor(this.root, this.model, host);
       if (this.look) this.editor.look = this.look;
@@ -38,10 +40,13 @@ export class Seats {
   #looks = new WeakMap(); // of closed editors: workflow -> Map of key -> look
   #left = null; // the workflow whose graph was emptied for another
 
-  /** page: {rootGraph(), workflow()}: what is open now; makeHost(seat): what an Editor is given as its host. */
-  constructor(page, makeHost) {
+  /**
+   * page: {rootGraph(), workflow()}: what is open now; makeHost(seat): what an Editor is given as its host; kind: as
+   * PATH_EDITOR.
+   */
+  constructor(page, makeHost, kind = PATH_EDITOR) {
     this.page = page;
-    this.makeHost = makeHost;
+    this.makeSeat = () => new Seat(makeHost, kind);
   }
 
   /** The seat of a node that has come into a graph. */
@@ -49,7 +54,7 @@ export class Seats {
     const key = `${node.graph.rootGraph.id}:${node.id}`;
     let seat = this.#seats.get(key);
     if (!seat) {
-      seat = new Seat(this.makeHost);
+      seat = this.makeSeat();
       this.#seats.set(key, seat);
       this.#fresh.add(seat);
     }

@@ -1,0 +1,36 @@
+/** A node in ComfyUI's graph: what its page's widgets need of it. */
+
+import { app } from "../../scripts/app.js";
+
+const [MUTED, BYPASSED] = [2, 4]; // modes of a node
+
+/** Have a method of an object do something more, after what it did. */
+export function chain(object, name, after) {
+  const before = object[name];
+  object[name] = function (...values) {
+    const result = before?.apply(this, values);
+    after.apply(this, values);
+    return result;
+  };
+}
+
+/** Run what leads to a node; return why it cannot be run, if so. */
+export function runTo(node) {
+  const path = pathTo(app.rootGraph, node);
+  if (!path) return "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.";
+  app.queuePrompt(0, 1, { queueNodeIds: [path.join(":")] });
+}
+
+/** Ids from the root graph to a node through subgraphs that run, as ComfyUI names what it executes; null: there is no way. */
+function pathTo(graph, node) {
+  for (const one of graph.nodes) {
+    if (one.mode === MUTED || one.mode === BYPASSED) continue;
+    if (one === node) return [one.id];
+    const inside = one.subgraph && pathTo(one.subgraph, node);
+    if (inside) return [one.id, ...inside];
+  }
+  return null;
+}
+
+/** As ComfyUI names a node's outputs. */
+export const locator = ({ graph, id }) => (graph === app.rootGraph ? `${id}` : `${graph.id}:${id}`);
