@@ -1,17 +1,14 @@
 """What the Camera Path Editor shows, as a file that the page fetches."""
 
-import hashlib
 import json
-from pathlib import Path
 
-import folder_paths
 from safetensors.torch import save
 
 from ...mirage_core import Geometry, LatentMemory
 from ...mirage_core.colours import as_bytes
-from ...mirage_core.files import whole_file
 from ...mirage_core.splatting.projection import DISK_RADIUS, MAX_RADIUS
 from ...mirage_core.surroundings import remembered_around, seen_around
+from .folders import kept_for_the_page
 from .formats import colours_of
 
 
@@ -40,12 +37,7 @@ def write_surroundings(geometry: Geometry, memory: LatentMemory | None) -> dict[
         "rgb": as_bytes(around.rgb).contiguous(),
     }
     data = save(tensors, {"scene": json.dumps(header)})
-    name = f"mirage_scene_{hashlib.sha256(data).hexdigest()[:16]}.safetensors"
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / name) as partial:
-        partial.write_bytes(data)
-    return {"filename": name, "subfolder": "", "type": "temp"}
+    return kept_for_the_page("mirage_scene", data)
 
 
 def _counted_by(memory: LatentMemory, image_size: tuple[int, int]) -> dict:

@@ -1,5 +1,6 @@
 """Where files may be: inside ComfyUI's input and output folders, nowhere else."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import folder_paths
 from comfy.cli_args import args
 
 from ...mirage_core import MirageError
+from ...mirage_core.files import whole_file
 from ...mirage_core.listing import files_below
 
 SUFFIX = ".safetensors"
@@ -92,6 +94,16 @@ def unused_folder(root: Path) -> Path:
 def unused_temp_folder(name: str) -> Path:
     """Likewise, for what need not stay longer than ComfyUI runs."""
     return unused_folder(Path(folder_paths.get_temp_directory()).resolve() / name)
+
+
+def kept_for_the_page(kind: str, data: bytes) -> dict[str, str]:
+    """Write the bytes of a .safetensors file to the temp folder; return ComfyUI's name for it, one per content."""
+    name = f"{kind}_{hashlib.sha256(data).hexdigest()[:16]}{SUFFIX}"
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / name) as partial:
+        partial.write_bytes(data)
+    return {"filename": name, "subfolder": "", "type": "temp"}
 
 
 def writes_metadata() -> bool:
