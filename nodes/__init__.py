@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .align import AlignGeometry
 from .branch import LoadMirageBranch, LoadMirageLora, LoadSmallModel
+from .brush import MemoryBrush, PreviewMemory
 from .camera_files import LoadCameraPath, SaveCameraPath
 from .cameras import CameraPath, CameraRange
 from .closure import LoopClosure
@@ -52,6 +53,8 @@ NODES: list[type[io.ComfyNode]] = [
     LoadWalkFrames,
     AlignGeometry,
     LoopClosure,
+    PreviewMemory,
+    MemoryBrush,
     CropMemory,
     MergeMemories,
     MemoryInfo,

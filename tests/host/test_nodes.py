@@ -40,6 +40,8 @@ NODES = {
     "Mirage_PathToCameraCtrl": "Camera Path to CameraCtrl",
     "Mirage_CameraPathEditor": "Camera Path Editor",
     "Mirage_RenderMemoryPreview": "Render Memory Preview",
+    "Mirage_PreviewMemory": "Preview Memory",
+    "Mirage_MemoryBrush": "Memory Brush",
     "Mirage_CropMemory": "Crop Memory",
     "Mirage_MergeMemories": "Merge Memories",
     "Mirage_MemoryInfo": "Memory Info",
