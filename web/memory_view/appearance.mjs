@@ -1,6 +1,6 @@
 /** How points look under the shapes: which are drawn, and in which colour. */
 
-import { coloured, tint, TINTS } from "./colourings.mjs";
+import { coloured, tint } from "./colourings.mjs";
 import { inside, painted } from "./shapes.mjs";
 
 /** The shapes' effect on a scene's points: {stays, locked}. */
@@ -14,17 +14,17 @@ export const paintedScene = ({ xyz, width, locked }, shapes) =>
  */
 export function appearanceOf(scene, after, colouring, model) {
   const rgb = coloured(scene, after.locked, colouring);
-  let shown = after.stays;
-  if (colouring === "picture") {
-    for (let n = 0; n < shown.length; n++) if (after.locked[n]) tint(rgb, n, TINTS.lock);
-  }
-  const { shape } = model;
-  if (!shape || shape.off) return { rgb, shown };
+  const { shape, held } = model;
+  if (!shape || shape.off) return { rgb, shown: after.stays };
   const within = inside(shape, scene.xyz);
-  if (model.held) shown = paintedScene(scene, model.shapes.filter((one) => one !== shape)).stays;
   for (let n = 0; n < within.length; n++) {
-    if (within[n]) tint(rgb, n, TINTS[shape.does]);
-    else if (model.held && shape.does === "keep") tint(rgb, n, null);
+    if (within[n] && (held || shape.does === "unlock")) tint(rgb, n, shape.does);
+    else if (held && shape.does === "keep") tint(rgb, n, null);
   }
-  return { rgb, shown };
+  return { rgb, shown: held ? paintedScene(scene, model.shapes.filter((one) => one !== shape)).stays : after.stays };
+}
+
+/** Say in the colours of the picture which points are locked. */
+export function markLocked(rgb, locked) {
+  for (let n = 0; n < locked.length; n++) if (locked[n]) tint(rgb, n, "lock");
 }

@@ -63,7 +63,8 @@ export class Gestures {
   #drag(event, { drag }) {
     const { model } = this;
     const number = model.chosen;
-    this.#follow(event, { move: (moved) => model.change(number, drag(moved)), end: () => this.page.edited() });
+    const { move, flush } = oncePerFrame((moved) => model.change(number, drag(moved)));
+    this.#follow(event, { move, flush, end: () => this.page.edited() });
   }
 
   /** A box or a sphere that grows around the token under the mouse. */
@@ -76,14 +77,14 @@ export class Gestures {
     const middle = token >= 0 ? [...view.scene.xyz.slice(3 * token, 3 * token + 3)] : view.onPlane(event, ahead);
     const shapeOf = (size) => ({ kind, does: model.does, ...SIZED[kind](middle, size) });
     let number = -1;
-    const move = (moved) => {
+    const { move, flush } = oncePerFrame((moved) => {
       const size = distance(middle, view.onPlane(moved, middle));
       if (number >= 0) return model.change(number, shapeOf(Math.max(size, leastSize(view))));
       if (Math.hypot(moved.clientX - event.clientX, moved.clientY - event.clientY) <= STILL) return;
       model.add(shapeOf(Math.max(size, leastSize(view))));
       number = model.chosen;
-    };
-    this.#follow(event, { move, end: () => number >= 0 && this.page.edited() });
+    });
+    this.#follow(event, { move, flush, end: () => number >= 0 && this.page.edited() });
   }
 
   #lasso(event) {
@@ -106,18 +107,34 @@ export class Gestures {
     this.#follow(event, { move, end });
   }
 
-  #follow(event, { move, end }) {
+  /** Follow the mouse from a press; flush: do at once what waits, before the shapes are let go. */
+  #follow(event, { move, flush, end }) {
     event.stopImmediatePropagation(); // the view must not turn meanwhile
     this.canvas.setPointerCapture(event.pointerId);
     this.model.hold(true);
     this.canvas.addEventListener("pointermove", move);
     const done = () => {
       this.canvas.removeEventListener("pointermove", move);
+      flush?.();
       this.model.hold(false);
       end();
     };
     this.canvas.addEventListener("lostpointercapture", done, { once: true });
   }
+}
+
+/** Only the newest of many moves, when the page is drawn anew: every one asks for all points. */
+function oncePerFrame(act) {
+  let newest = null;
+  const flush = () => {
+    if (newest) act(newest);
+    newest = null;
+  };
+  const move = (event) => {
+    if (!newest) requestAnimationFrame(flush);
+    newest = event;
+  };
+  return { move, flush };
 }
 
 const SIZED = {

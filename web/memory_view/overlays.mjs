@@ -12,6 +12,7 @@ const LASSO = `<svg viewBox="0 0 1 1" preserveAspectRatio="none">
 export class Overlays {
   /** root: the element to lie over; beginAnew: called instead of a text that cannot be read. */
   constructor(root, brush, beginAnew) {
+    this.brush = brush;
     this.hint = element("div", root, { className: "over hint" });
     this.said = element("span", this.hint);
     this.anew = button(this.hint, say("Start anew"), say("Begin without shapes; Undo brings the text back"), beginAnew);
@@ -36,7 +37,7 @@ export class Overlays {
 
   explain(scene, painted, colouring) {
     this.legend.replaceChildren();
-    for (const { background, text } of legendOf(scene, painted, colouring)) {
+    for (const { background, text } of legendOf(scene, painted, colouring, this.brush)) {
       const line = element("span", this.legend);
       if (background) element("i", line).style.background = background;
       line.append(text);

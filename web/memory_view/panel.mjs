@@ -2,7 +2,7 @@
 
 import { fetchScene } from "../editor/scene.mjs";
 import { say } from "../words.mjs";
-import { appearanceOf, paintedScene } from "./appearance.mjs";
+import { appearanceOf, markLocked, paintedScene } from "./appearance.mjs";
 import { COLOURINGS, number } from "./colourings.mjs";
 import { button, choice, element, STYLE } from "./elements.mjs";
 import { Gestures } from "./gestures.mjs";
@@ -28,7 +28,7 @@ class Panel {
    * host: {url(path), runScene(), edited()}: what the page around it does. runScene returns why it cannot.
    */
   constructor(root, model, host) {
-    Object.assign(this, { model, host, colouring: "picture" });
+    Object.assign(this, { root, model, host, colouring: "picture" });
     root.classList.add("mirage-memory");
     element("style", root, { textContent: STYLE });
     this.#makeButtons(element("div", root, { className: "row" }));
@@ -55,7 +55,7 @@ class Panel {
     root.addEventListener("pointerdown", (event) => {
       if (!event.target.closest("input, select")) root.focus({ preventScroll: true });
     });
-    root.addEventListener("keydown", (event) => this.#key(event, root));
+    root.addEventListener("keydown", (event) => this.#key(event));
     model.onChange((what) => this.#refresh(what));
     this.#refresh("shapes");
   }
@@ -118,12 +118,12 @@ class Panel {
   }
 
   /** Keys that mean something here are not for ComfyUI, nor are the others, but those that undo and redo. */
-  #key(event, root) {
+  #key(event) {
     const typing = event.target.matches("input, select");
     const command = event.ctrlKey || event.metaKey;
     if (command && !typing && ["z", "y"].includes(event.key.toLowerCase())) return;
     event.stopPropagation();
-    if (typing && event.key === "Escape") root.focus({ preventScroll: true });
+    if (typing && event.key === "Escape") this.root.focus({ preventScroll: true });
     if (command && event.key === "s") event.preventDefault(); // else the browser would save the page
     if (typing || command || event.altKey) return;
     if (this.#handles(event)) event.preventDefault();
@@ -164,8 +164,10 @@ class Panel {
       width: round(width[token] / Math.sqrt(every)), // of the token itself, not of those it stands for
       place: [x, y, z].map(round).join(", "),
     };
-    const text = "Token: latent frame {frame}, confidence {confidence}, {width} wide, at {place} (scene units)";
-    this.reading.textContent = say(text, told);
+    this.reading.textContent = say(
+      "Token: latent frame {frame}, confidence {confidence}, {width} wide, at {place} (scene units)",
+      told,
+    );
   }
 
   /** what: "shapes", "choice" or "tool". */
@@ -182,6 +184,7 @@ class Panel {
     if (!scene) return;
     if (what === "shapes") this.painted = paintedScene(scene, model.shapes);
     const { rgb, shown } = appearanceOf(scene, this.painted, this.colouring, model);
+    if (this.brush && this.colouring === "picture") markLocked(rgb, this.painted.locked);
     this.view.paint(rgb, shown);
     this.#explain();
   }
@@ -192,9 +195,9 @@ class Panel {
     const count = (values) => values.reduce((sum, one) => sum + one, 0);
     const [points, stay, locked] = [painted.stays.length, count(painted.stays), count(painted.locked)].map(number);
     const told = { points: number(scene.points), every: scene.every, stay, locked, shown: points };
-    const thinned = scene.every > 1 ? say("One of {every} of the {points} points is shown. ", told) : "";
-    if (this.brush) this.state.textContent = thinned + say("{stay} of {shown} points stay, {locked} are locked.", told);
-    else this.state.textContent = thinned || say("{points} points.", told);
+    const thinned = scene.every > 1 ? say("One of every {every} of the {points} points is shown.", told) : "";
+    const counted = this.brush ? say("{stay} of {shown} points stay, {locked} are locked.", told) : "";
+    this.state.textContent = `${thinned} ${counted}`.trim() || say("{points} points.", told);
   }
 
   #hint() {

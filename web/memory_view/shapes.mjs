@@ -86,33 +86,34 @@ function insideSphere({ center, radius }) {
 }
 
 function insideLasso({ cam2world, K, polygon, near = 0, far }) {
-  const seen = intoPicture(cam2world, K);
+  const [right, down, forward] = [0, 1, 2].map((axis) => along(cam2world, axis));
+  const corners = Float64Array.from(polygon.flat());
   const edges = [0, 1].map((axis) => polygon.map((corner) => corner[axis]));
   const [left, top] = edges.map((values) => Math.min(...values));
-  const [right, bottom] = edges.map((values) => Math.max(...values));
+  const [farRight, bottom] = edges.map((values) => Math.max(...values));
+  const [nearest, farthest] = [Math.max(near, MIN_DEPTH), far ?? Infinity];
   return (x, y, z) => {
-    const [u, v, depth] = seen(x, y, z);
-    if (depth < MIN_DEPTH || depth < near || depth > (far ?? Infinity)) return false;
-    return u >= left && u <= right && v >= top && v <= bottom && isWithin(polygon, u, v);
+    const depth = forward(x, y, z);
+    if (depth < nearest || depth > farthest) return false;
+    const u = (K[0][0] * right(x, y, z)) / depth + K[0][2];
+    const v = (K[1][1] * down(x, y, z)) / depth + K[1][2];
+    return u >= left && u <= farRight && v >= top && v <= bottom && isWithin(corners, u, v);
   };
 }
 
-/** The function from a place of the world to its place in a camera's picture, 0..1, and its depth along the axis. */
-function intoPicture(cam2world, K) {
-  const axes = [0, 1, 2].map((column) => cam2world.slice(0, 3).map((row) => row[column]));
-  const [tx, ty, tz] = cam2world.slice(0, 3).map((row) => row[3]);
-  return (x, y, z) => {
-    const [a, b, depth] = axes.map(([right, down, forward]) => right * (x - tx) + down * (y - ty) + forward * (z - tz));
-    return [(K[0][0] * a) / depth + K[0][2], (K[1][1] * b) / depth + K[1][2], depth];
-  };
+/** The function from a place of the world to how far it lies along an axis of a camera. */
+function along(cam2world, axis) {
+  const [[tx, ty, tz], [a, b, c]] = [3, axis].map((column) => [0, 1, 2].map((row) => cam2world[row][column]));
+  return (x, y, z) => a * (x - tx) + b * (y - ty) + c * (z - tz);
 }
 
-/** The even-odd rule. */
-function isWithin(polygon, u, v) {
+/** The even-odd rule; corners: u, v, u, v, ... */
+function isWithin(corners, u, v) {
   let within = false;
-  for (let n = 0, before = polygon.length - 1; n < polygon.length; before = n++) {
-    const [[u1, v1], [u2, v2]] = [polygon[n], polygon[before]];
-    if (v1 > v !== v2 > v && u < ((u2 - u1) * (v - v1)) / (v2 - v1) + u1) within = !within;
+  for (let n = 0, before = corners.length - 2; n < corners.length; before = n, n += 2) {
+    const [v1, v2] = [corners[n + 1], corners[before + 1]];
+    if (v1 > v === v2 > v) continue;
+    if (u < ((corners[before] - corners[n]) * (v - v1)) / (v2 - v1) + corners[n]) within = !within;
   }
   return within;
 }
