@@ -14,6 +14,12 @@ export function chain(object, name, after) {
   };
 }
 
+/** Whether the value of a widget comes through a link. */
+export function isLinked(node, name) {
+  const slot = node.inputs?.findIndex((one) => one.widget?.name === name) ?? -1;
+  return slot >= 0 && node.isInputConnected(slot);
+}
+
 /** Run what leads to a node; return why it cannot be run, if so. */
 export function runTo(node) {
   const path = pathTo(app.rootGraph, node);

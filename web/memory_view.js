@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
-import { chain, locator, runTo } from "./in_graph.mjs";
+import { chain, isLinked, locator, runTo } from "./in_graph.mjs";
 import { ShapesModel } from "./memory_view/model.mjs";
 
 const [WIDTH, HEIGHT] = [520, 440];
@@ -41,7 +41,7 @@ function viewWidget(node, name, seats, options) {
   });
   // ComfyUI hides a linked widget on canvas nodes; this one shows what comes, and has the button that fetches it
   Object.defineProperty(widget, "computedDisabled", { get: () => false, set: () => {} });
-  const follow = () => seat?.model.setLinked(node.inputs?.find((one) => one.widget?.name === name)?.link != null);
+  const follow = () => seat?.model.setLinked(isLinked(node, name));
   widget.showOutput = (output) => {
     const file = output?.mirage_points?.[0];
     if (!file || !seat) return;

@@ -27,9 +27,8 @@ export const CHINESE = {
     "token 自身的颜色，按 latent 格式换算：接近图像，但不精确。",
   "Start, latent frames {first} to {last}: {points}": "起始，latent 帧 {first} 至 {last}：{points}",
   "Written later: {points}": "后来写入：{points}",
-  "Told by the latent frame that wrote a point.": "依据写入该点的 latent 帧判断。",
-  "Later ones a model has made, or another picture: the memory does not say which.":
-    "后来的点可能由模型生成，也可能来自其他图像：记忆并不区分。",
+  "Told by the latent frame that wrote a point; whether a model made it is not kept.":
+    "依据写入该点的 latent 帧判断；记忆不保存它是否由模型生成。",
   "Latent frames {first} to {last}: the one that wrote the point": "latent 帧 {first} 至 {last}：写入该点的那一帧",
   "Confidence 0 to 1: share of a token's pixels with depth": "置信度 0 至 1：token 的像素中有深度的比例",
   "Locked, never replaced: {points}": "已锁定，永不替换：{points}",

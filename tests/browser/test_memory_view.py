@@ -150,12 +150,11 @@ def test_the_preview_shows_colours_and_reads_tokens(page):
     preview.show_points()
     assert f"{POINTS:,} points." in preview.words and preview.filled() > 0.15
     pictures, legends = {}, {}
-    for name in ("picture", "origin", "age", "confidence", "locked"):
+    for name in ("origin", "age", "confidence", "locked", "picture"):
         preview.js("panel.colours.value = arg; panel.colours.dispatchEvent(new Event('change'))", name)
         seen = preview.picture()
         pictures[name] = seen[np.abs(seen - BACKGROUND).max(axis=2) > 12].mean(axis=0)
         legends[name] = preview.js("return panel.over.legend.innerText")
-        page.shot(f"preview_{name}")
     assert f"Start, latent frames 0 to 0: {POINTS:,}" in legends["origin"] and "Written later: 0" in legends["origin"]
     assert f"Not locked: {POINTS:,}" in legends["locked"]
     assert np.abs(pictures["origin"] - [0x3F, 0xB8, 0xA5]).max() < 25  # all of it is the start
@@ -170,6 +169,7 @@ def test_the_preview_shows_colours_and_reads_tokens(page):
         return {n, width: round(scene.width[n]), place: place.map(round).join(', '), x: onPage.x, y: onPage.y};"""
     )
     x, y = preview.at(0.5, 0.6)
+    page.shot("preview_read")
     assert token["n"] >= 0 and abs(token["x"] - x) < 12 and abs(token["y"] - y) < 12
     assert "latent frame 0, confidence" in preview.words
     assert f"{token['width']} wide, at {token['place']} (scene units)" in preview.words

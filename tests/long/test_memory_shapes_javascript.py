@@ -23,6 +23,8 @@ WORLDS = {
     "a lasso erases": [LASSO | {"does": "erase"}],
     "a lasso with ends is kept": [LASSO | {"does": "keep", "near": 3.0, "far": 5.0}],
     "a lasso without an end": [LASSO | {"does": "erase", "near": 4.0, "far": None}],
+    "a lasso from among the points": [LASSO | {"does": "erase", "cam2world": torch.eye(4).tolist()}],
+    "what is gone is not locked": [SPHERE | {"does": "erase"}, BOX | {"does": "lock"}],
     "what is locked stays": [BOX | {"does": "lock", "name": "the chair"}, SPHERE | {"does": "erase"}],
     "what is unlocked goes": [SPHERE | {"does": "unlock"}, LASSO | {"does": "keep"}, BOX | {"does": "lock"}],
     "what is off does nothing": [BOX | {"does": "erase", "off": True}, SPHERE | {"does": "lock"}],
@@ -75,10 +77,13 @@ def test_the_page_shows_the_points_that_the_run_keeps(points, found, number):
     memory = LatentMemory(LatentSpec(1, 8), (PointBlock(xyz, features, locked=locked),))
     shapes = shapes_from_text(found["texts"][number])
     left = painted(memory, shapes).as_one_block()
-    stays = torch.tensor(found["painted"][number]["stays"], dtype=torch.bool)
+    stays, page_locked = (torch.tensor(found["painted"][number][name]).bool() for name in ("stays", "locked"))
     assert left.features[:, 0].long().tolist() == stays.nonzero()[:, 0].tolist()
-    assert left.is_locked.tolist() == torch.tensor(found["painted"][number]["locked"]).bool()[stays].tolist()
-    assert not shapes or number in (0, 6, 8) or 0 < int(stays.sum()) < POINTS  # the shapes do something
+    assert left.is_locked.tolist() == page_locked[stays].tolist()
+    assert not bool((page_locked & ~stays).any())  # the page counts them
+    assert (
+        not shapes or all(shape.off or shape.does == "lock" for shape in shapes) or 0 < int(stays.sum()) < POINTS
+    )  # the shapes do something
 
 
 @pytest.mark.parametrize("number", range(len(WORLDS)), ids=list(WORLDS))

@@ -104,7 +104,6 @@ function originLegend(scene, count) {
   return [
     { background: KNOWN, text: say("Start, latent frames {first} to {last}: {points}", { first, last, points }) },
     { background: CAREFUL, text: say("Written later: {points}", { points: count((n) => !isStart(scene, n)) }) },
-    { text: say("Told by the latent frame that wrote a point.") },
-    { text: say("Later ones a model has made, or another picture: the memory does not say which.") },
+    { text: say("Told by the latent frame that wrote a point; whether a model made it is not kept.") },
   ];
 }

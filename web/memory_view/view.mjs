@@ -13,6 +13,9 @@ const LEAST_RADIUS = 0.1;
 const POINT = 1.25; // drawn width of a token, in widths: closes the seams between neighbours
 const LEAST_PIXELS = 3; // around a point's middle that the mouse takes it from
 const MARK = 4; // pixels, radius of the ball on the token that is read
+// the colours are those of the page, sRGB, and three.js takes colours of vertices as linear light
+const TO_LINEAR = `vColor.rgb = mix(pow((vColor.rgb + 0.055) / 1.055, vec3(2.4)), vColor.rgb / 12.92,
+  vec3(lessThanEqual(vColor.rgb, vec3(0.04045))));`;
 const MOST_RATIO = 2; // pixels of the screen per pixel of the page that are drawn
 
 export class View {
@@ -230,10 +233,9 @@ export class View {
   #makePoints() {
     const material = new THREE.PointsMaterial({ vertexColors: true, sizeAttenuation: true });
     material.onBeforeCompile = (shader) => {
-      shader.vertexShader = `attribute float tokenWidth;\n${shader.vertexShader}`.replace(
-        "gl_PointSize = size;",
-        "gl_PointSize = size * tokenWidth;",
-      );
+      shader.vertexShader = `attribute float tokenWidth;\n${shader.vertexShader}`
+        .replace("gl_PointSize = size;", "gl_PointSize = size * tokenWidth;")
+        .replace("#include <color_vertex>", `#include <color_vertex>\n${TO_LINEAR}`);
     };
     this.points = new THREE.Points(new THREE.BufferGeometry(), material);
     this.points.frustumCulled = false;
