@@ -35,7 +35,7 @@ def write_points(memory: LatentMemory, geometry: Geometry | None, start_frames: 
     """
     memory.require_points()
     every = -(-memory.num_points // MOST_POINTS)
-    points = memory.as_one_block()[slice(None, None, every)]
+    points = _thinned(memory, every)
     rgb = colours_of(memory.spec, points.tokens())
     points = points.to("cpu")
     camera = _opening_camera(memory, geometry)
@@ -57,6 +57,15 @@ def write_points(memory: LatentMemory, geometry: Geometry | None, start_frames: 
     if "locked" in points.columns:
         tensors["locked"] = points.columns["locked"].to(torch.uint8).contiguous()
     return kept_for_the_page("mirage_points", save(tensors, {"scene": json.dumps(header)}))
+
+
+def _thinned(memory: LatentMemory, every: int) -> PointBlock:
+    """One of so many points, counted through the blocks, without a copy of the others."""
+    chosen, before = [], 0
+    for block in memory.blocks:
+        chosen.append(block[slice(-before % every, None, every)])
+        before += len(block)
+    return PointBlock.concatenated([block for block in chosen if len(block)])
 
 
 def _opening_camera(memory: LatentMemory, geometry: Geometry | None) -> Cameras:
