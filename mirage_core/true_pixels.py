@@ -157,6 +157,8 @@ def _halved(pictures: Tensor) -> tuple[Tensor, ...]:
 def _as_encoded(memory: LatentMemory, pictures: Tensor, geometry: Geometry) -> tuple[int, Tensor, Geometry]:
     """Pixels of a token in the pictures; the pictures ``(V, H, W, 3)``, and their geometry, in whole tokens."""
     pictures = _one_per_view(pictures, geometry, memory.spec)
+    deep = geometry.valid.flatten(1).any(dim=1).nonzero().squeeze(1).tolist()  # not those that no memory took
+    pictures, geometry = pictures[deep], geometry[deep]
     size, best, most = tuple(pictures.shape[1:3]), None, 0
     tokens = [memory.spec.spatial * factor for factor in FINER]
     whole = {token: tuple(n // token * token for n in size) for token in tokens}

@@ -4,9 +4,10 @@ import pytest
 import torch
 from synthetic_room import SIZE, SPEC, H, K, W, hit, paint, turning
 
-from mirage_core import Cameras, Geometry, LatentMemory, MirageError, lift
+from mirage_core import Cameras, Geometry, LatentMemory, MirageError, lift, splat
 from mirage_core.seen_through import seen_through
 from mirage_core.sparse_points import SparsePoints
+from mirage_core.true_pixels import SourcePictures
 from mirage_core.update import Estimate, UpdateSettings
 from mirage_core.views import AS_IT_IS, BY_MEMORY, BY_POINTS, SEEN_THROUGH, of_the_middle, views_to_memory
 
@@ -193,6 +194,19 @@ def test_scale_and_shift_of_inverse_depth():
     assert max(off(written(cameras, relative, UpdateSettings(max_residual=1.0)).geometry, cameras)) > 0.05
     made = written(cameras, relative, UpdateSettings(fit="scale and shift"), points=sparse(cameras))
     assert max(off(made.geometry, cameras)[1:]) < 0.02
+
+
+def test_the_pictures_are_found_again_by_the_geometry_also_where_one_was_refused():
+    cameras = walked([0, 10, 180, 15, 5, -5])
+    made = written(cameras, guessed(cameras))
+    assert [bool(report.refused) for report in made.reports] == [False, False, True, False, False, False]
+    pictures = torch.rand(6, H, W, 3, generator=torch.Generator().manual_seed(0))
+    found = SourcePictures.of(made.memory, pictures, made.geometry)
+    assert len(found.cameras) >= 2 and bool((found.picture >= 0).all())
+    seen = found.seen(cameras[0], splat(made.memory, cameras[[0]], SIZE))
+    assert float(seen.known.float().mean()) > 0.9
+    same = (seen.colours - pictures[0]).abs().amax(dim=-1)[seen.known] < 0.02
+    assert float(same.float().mean()) > 0.98
 
 
 @pytest.mark.parametrize("size", [(36, 60), (30, 60), (36, 40)])
