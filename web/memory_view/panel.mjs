@@ -52,9 +52,8 @@ class Panel {
     });
     root.tabIndex = 0; // keys and, in Nodes 2.0, the wheel come only to what has the focus
     root.dataset.captureWheel = "true";
-    root.addEventListener("pointerdown", (event) => {
-      if (!event.target.closest("input, select")) root.focus({ preventScroll: true });
-    });
+    const focus = ({ target }) => target.closest("input, select") ?? root.focus({ preventScroll: true });
+    root.addEventListener("pointerdown", focus, { capture: true }); // a gesture in the view lets nothing through
     root.addEventListener("keydown", (event) => this.#key(event));
     model.onChange((what) => this.#refresh(what));
     this.#refresh("shapes");
