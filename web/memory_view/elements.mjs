@@ -35,6 +35,7 @@ export const STYLE = `
 .mirage-memory .list .name { flex: 1; min-width: 40px; }
 .mirage-memory .list label input { width: 58px; }
 .mirage-memory .state { min-height: 15px; }
+.mirage-memory .reading { min-height: 30px; } /* two lines: the view keeps its size when a token is read */
 .mirage-memory .over span:empty, .mirage-memory [hidden] { display: none; }
 @media (pointer: coarse) { .mirage-memory button, .mirage-memory select, .mirage-memory input { height: 32px; } }
 `;
