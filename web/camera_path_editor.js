@@ -31,8 +31,11 @@ function editorWidget(node, name) {
       else text = value ?? "";
     },
   });
-  // ComfyUI hides a linked widget on canvas nodes; this one shows what comes, and has the button that fetches it
-  Object.defineProperty(widget, "computedDisabled", { get: () => false, set: () => {} });
+  // ComfyUI hides a linked widget, and newer front-ends do so by the second of these; this one shows what comes, and
+  // has the button that fetches it
+  for (const why of ["computedDisabled", "connectionSuppressed"]) {
+    Object.defineProperty(widget, why, { get: () => false, set: () => {} });
+  }
   const isLinked = (wanted) => {
     const slot = node.inputs?.findIndex((one) => one.widget?.name === wanted) ?? -1;
     return slot >= 0 && node.isInputConnected(slot);
