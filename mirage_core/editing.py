@@ -53,6 +53,7 @@ class Selection:
 def cropped(memory: LatentMemory, selection: Selection, keep: bool = True) -> LatentMemory:
     """Only the selected points, or with ``keep=False`` all but them. Blocks that lose nothing are shared.
 
+    Locked points are cut like others: a lock holds against walks and shapes, not against a cut by numbers.
     Views whose latent frame was cut off are no longer among the keyframes.
     """
     blocks = []

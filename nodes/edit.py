@@ -5,6 +5,7 @@ from comfy_api.latest import io
 
 from ..mirage_core import LatentMemory
 from ..mirage_core.editing import Selection, cropped
+from ..mirage_core.shapes import erased, painted, shapes_from_text
 from .types import MEMORY, MemorySocket
 
 AXES = ("x", "y", "z")
@@ -30,17 +31,28 @@ class CropMemory(io.ComfyNode):
         confidence = io.Float.Input(
             "least", default=0.75, min=0.0, max=1.0, step=0.01, tooltip="Share of a token's pixels that had a depth."
         )
+        shapes = io.String.Input(
+            "shapes",
+            default="",
+            multiline=True,
+            tooltip="Boxes, spheres and lassos that erase, keep, lock or unlock, in their order: the text of a Memory "
+            "Brush. Locked points stay until a shape unlocks them.",
+        )
         return io.Schema(
             node_id="Mirage_CropMemory",
             display_name="Crop Memory",
             category=MEMORY,
-            description="Keeps, or drops, the points in a box, of some latent frames, or of some confidence. The "
-            "memory that goes in is not changed.",
+            description="Keeps, or drops, the points in a box, of some latent frames, of some confidence, or of the "
+            "shapes of a Memory Brush. The memory that goes in is not changed.",
             search_aliases=["cut memory", "delete points", "mirage"],
             inputs=[
                 MemorySocket.Input("memory"),
                 io.Boolean.Input(
-                    "keep", default=True, label_on="keep", label_off="drop", tooltip="What becomes of the selection."
+                    "keep",
+                    default=True,
+                    label_on="keep",
+                    label_off="drop",
+                    tooltip="What becomes of the selection. By shapes: keep what they leave, or what they erase.",
                 ),
                 io.DynamicCombo.Input(
                     "by",
@@ -48,6 +60,7 @@ class CropMemory(io.ComfyNode):
                         io.DynamicCombo.Option("box", box),
                         io.DynamicCombo.Option("frames", frames),
                         io.DynamicCombo.Option("confidence", [confidence]),
+                        io.DynamicCombo.Option("shapes", [shapes]),
                     ],
                     tooltip="What to select by. Use several nodes for several conditions.",
                 ),
@@ -57,6 +70,9 @@ class CropMemory(io.ComfyNode):
 
     @classmethod
     def execute(cls, memory: LatentMemory, keep: bool, by: dict) -> io.NodeOutput:
+        if by["by"] == "shapes":
+            shapes = shapes_from_text(by["shapes"])
+            return io.NodeOutput(painted(memory, shapes) if keep else erased(memory, shapes))
         if by["by"] == "box":
             selection = Selection(box=torch.tensor([[by[f"{end}_{axis}"] for axis in AXES] for end in ("low", "high")]))
         elif by["by"] == "frames":

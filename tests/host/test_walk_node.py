@@ -1,5 +1,6 @@
 """Scene Walk in a real ComfyUI server, with small checkpoints."""
 
+import json
 import re
 import shutil
 import time
@@ -109,7 +110,16 @@ def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):
     prompt["near"] = call("Mirage_CropMemory", memory=["both", 0], keep=True, **box)
     sure = {"by": "confidence", "by.least": 0.999}
     prompt["sure"] = call("Mirage_CropMemory", memory=["both", 0], keep=True, **sure)
-    for name in ("walk", "begin", "rest", "both", "near", "sure"):
+    shapes = [
+        {"kind": "box", "does": "lock", "low": [-9, -9, -9], "high": [0, 9, 9]},
+        {"kind": "box", "does": "erase", "low": [-9, -9, -9], "high": [9, 9, 3]},
+    ]
+    text = json.dumps({"format": "mirage-memory-shapes", "version": 1, "shapes": shapes})
+    prompt["shapes"] = call("PrimitiveStringMultiline", value=text)
+    for name, keeps, said in (("painted", True, ["shapes", 0]), ("erased", False, text)):
+        by = {"by": "shapes", "by.shapes": said}
+        prompt[name] = call("Mirage_CropMemory", memory=["both", 0], keep=keeps, **by)
+    for name in ("walk", "begin", "rest", "both", "near", "sure", "painted", "erased"):
         prompt[f"{name}_info"] = call("Mirage_MemoryInfo", memory=[name, 2 if name == "walk" else 0])
     kept, outputs = keep(server_models, prompt, "closure", image=["closure", 3])
     points = {
@@ -119,6 +129,9 @@ def test_loop_closure_and_edits_in_the_graph(server_models: ComfyServer):
     }
     assert points["begin"] + points["rest"] == points["both"] == points["walk"]
     assert 0 < points["near"] < points["both"] and 0 < points["sure"] <= points["both"]
+    assert 0 < points["erased"] < points["near"] and points["erased"] + points["painted"] == points["both"]
+    locked = outputs["painted_info"]["mirage_memory"][0]["locked"]
+    assert f"locked: {locked:,} points" in outputs["painted_info"]["text"][0] and 0 < locked < points["painted"]
     found = outputs["closure"]["mirage_closure"]
     assert {one["later"] for one in found} >= {24} and all(one["earlier"] < one["later"] for one in found)
     assert kept["image"].shape[2] == 960
