@@ -17,13 +17,18 @@ AWAY = 4.0  # times the tolerance: how far the camera must have been in between
 AT_ONCE = 16  # frames that are compared with all others: what that takes grows with the walk, not with its square
 BEST_PSNR = 100.0  # dB, of equal pictures, so that a mean exists
 
+Pictures = Tensor | Sequence[Tensor]  # ``(F, H, W, 3)``, or one by one
+
+NEVER = "The camera never comes back to a pose. Let the path return to its start, or raise the tolerances."
+NEVER_ACROSS = "The two cameras never come to one pose. Let both paths return to their start, or raise the tolerances."
+
 
 @dataclass(frozen=True)
 class Revisit:
     """Two frames of one pose, with a way between them.
 
     Attributes:
-        earlier, later: frame numbers.
+        earlier, later: frame numbers; of two branches those of the first and of the other.
         distance: between the cameras, scene units.
         angle: between their directions, degrees.
         psnr: dB, at most ``BEST_PSNR``.
@@ -38,7 +43,10 @@ class Revisit:
     ssim: float
 
 
-def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int, int, float, float], ...]:
+Pairs = tuple[tuple[int, int, float, float], ...]  # two frame numbers, scene units and degrees between them
+
+
+def revisits(cameras: Cameras, distance: float, angle: float, parted: int | None = None) -> Pairs:
     """Frames that come back to an earlier pose: (earlier, later, distance, angle in degrees), by the later frame.
 
     Of several earlier frames the nearest counts, of equally near ones the first. In between the camera must have been
@@ -47,13 +55,14 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
     Args:
         distance: tolerance, scene units.
         angle: tolerance, degrees.
+        parted: only pairs of a frame before this one, and one from it on.
     """
     check_number("distance", distance, above=0.0)
     check_number("angle", angle, above=0.0)
     cameras = cameras.on_cpu  # few numbers, read one by one, in float64
     centers, rotation = cameras.centers, cameras.cam2world[:, :3, :3]
     found = []
-    for first in range(0, len(cameras), AT_ONCE):
+    for first in range(parted or 0, len(cameras), AT_ONCE):
         rows = slice(first, first + AT_ONCE)
         apart = torch.cdist(centers[rows].double(), centers.double())  # (R, F)
         turned = _angles(rotation[rows], rotation)  # (R, F) degrees
@@ -64,7 +73,7 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
             if not len(left):
                 continue
             before = int(left.max())  # the last frame that was away: revisits lie before it
-            candidates = near[row, :before].nonzero().squeeze(1)
+            candidates = near[row, :before][:parted].nonzero().squeeze(1)
             if not len(candidates):
                 continue
             score = apart[row, candidates] / distance + turned[row, candidates] / angle
@@ -73,9 +82,20 @@ def revisits(cameras: Cameras, distance: float, angle: float) -> tuple[tuple[int
     return tuple(found)
 
 
-def loop_closure(
-    frames: Tensor | Sequence[Tensor], cameras: Cameras, distance: float, angle: float
-) -> tuple[Revisit, ...]:
+def revisits_across(cameras: Cameras, others: Cameras, distance: float, angle: float) -> Pairs:
+    """Frames of one branch and of another at one pose: (of the first, of the other, distance, angle), as ``revisits``.
+
+    The way from one to the other leads back along the first branch, to where both began, and on along the other: on it
+    the camera must have been off, so that what both saw before they parted does not count.
+    """
+    back = cameras.on_cpu[list(reversed(range(len(cameras))))]
+    there_and_on = Cameras.concatenated([back, others.on_cpu])
+    found = revisits(there_and_on, distance, angle, parted=len(cameras))
+    last = len(cameras) - 1
+    return tuple((last - one, other - last - 1, apart, turned) for one, other, apart, turned in found)
+
+
+def loop_closure(frames: Pictures, cameras: Cameras, distance: float, angle: float) -> tuple[Revisit, ...]:
     """Compare the frames of every revisited pose.
 
     Args:
@@ -84,16 +104,49 @@ def loop_closure(
     Raises:
         MirageError: the numbers of frames and cameras differ.
     """
-    if isinstance(frames, Tensor):
-        check_shape("frames", frames, "(F, H, W, 3)", (None, None, None, 3))
-    if len(frames) != len(cameras):
-        raise MirageError(
-            f"cameras: must be those of the frames, one each; got {len(frames)} frames and {len(cameras)} cameras."
-        )
+    _check_frames(frames, cameras)
     return tuple(
         Revisit(earlier, later, apart, turned, *picture_scores(frames[earlier], frames[later]))
         for earlier, later, apart, turned in revisits(cameras, distance, angle)
     )
+
+
+def loop_closure_across(
+    frames: Pictures, cameras: Cameras, others: tuple[Pictures, Cameras], distance: float, angle: float
+) -> tuple[Revisit, ...]:
+    """Compare two branches of a world where they come to the same poses: one frame of each, see ``revisits_across``.
+
+    Args:
+        frames: as for ``loop_closure``, of the first branch.
+        others: frames and cameras of the other.
+
+    Raises:
+        MirageError: the numbers of frames and cameras differ, or the sizes of the pictures.
+    """
+    other_frames, other_cameras = others
+    _check_frames(frames, cameras)
+    _check_frames(other_frames, other_cameras, "other_")
+    sizes = [tuple(one[0].shape[:2]) for one in (frames, other_frames)]
+    if sizes[0] != sizes[1]:
+        (h, w), (other_h, other_w) = sizes
+        raise MirageError(
+            f"other_frames: must be of the size of the first, {w} x {h}; got {other_w} x {other_h}. "
+            "Make both walks at one size."
+        )
+    return tuple(
+        Revisit(one, other, apart, turned, *picture_scores(frames[one], other_frames[other]))
+        for one, other, apart, turned in revisits_across(cameras, other_cameras, distance, angle)
+    )
+
+
+def _check_frames(frames: Pictures, cameras: Cameras, which: str = "") -> None:
+    if isinstance(frames, Tensor):
+        check_shape(f"{which}frames", frames, "(F, H, W, 3)", (None, None, None, 3))
+    if len(frames) != len(cameras):
+        raise MirageError(
+            f"{which}cameras: must be those of the frames, one each; "
+            f"got {len(frames)} frames and {len(cameras)} cameras."
+        )
 
 
 def picture_scores(one: Tensor, other: Tensor) -> tuple[float, float]:
@@ -104,16 +157,18 @@ def picture_scores(one: Tensor, other: Tensor) -> tuple[float, float]:
     return min(decibels, BEST_PSNR), float(ssim(a, b, window_size=SSIM_WINDOW).mean())
 
 
-def closure_text(found: Sequence[Revisit]) -> str:
-    """The result in a few lines."""
+def closure_text(found: Sequence[Revisit], across: bool = False) -> str:
+    """The result in a few lines; ``across``: of two branches."""
     if not found:
-        return "The camera never comes back to a pose. Let the path return to its start, or raise the tolerances."
+        return NEVER_ACROSS if across else NEVER
     mean_psnr = sum(one.psnr for one in found) / len(found)
     mean_ssim = sum(one.ssim for one in found) / len(found)
     worst = min(found, key=lambda one: one.psnr)
+    what = "of the other video come to a pose of the first" if across else "come back to an earlier pose"
+    of_other, of_first = (" of the other video", "frame ") if across else ("", "")
     return (
-        f"{len(found)} frames come back to an earlier pose: PSNR {mean_psnr:.1f} dB, SSIM {mean_ssim:.3f} (means)\n"
-        f"worst: frame {worst.later} against {worst.earlier}, {worst.psnr:.1f} dB"
+        f"{len(found)} frames {what}: PSNR {mean_psnr:.1f} dB, SSIM {mean_ssim:.3f} (means)\n"
+        f"worst: frame {worst.later}{of_other} against {of_first}{worst.earlier}, {worst.psnr:.1f} dB"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ...mirage_core.metrics import Revisit
+from ...mirage_core.metrics import Pictures, Revisit
 from .palette import DIM, MARGIN, SMALL_SIZE, TEAL, TEXT, TRACK, blank, font
 from .pixels import as_image, as_picture
 
@@ -13,25 +13,33 @@ WIDTH, GAP, CAPTION, CURVE = 960, 14, 26, 150
 LEAST_PSNR, MOST_PSNR = 5.0, 45.0  # dB, of the curve's axis
 
 
-def closure_picture(frames: Tensor | Sequence[Tensor], found: Sequence[Revisit]) -> Tensor:
-    """IMAGE ``(1, H, W, 3)`` of frames ``(H, W, 3)`` and their revisits; without any, a line of text."""
+def closure_picture(frames: Pictures, found: Sequence[Revisit], others: Pictures | None = None) -> Tensor:
+    """IMAGE ``(1, H, W, 3)`` of frames ``(H, W, 3)`` and their revisits; without any, a line of text.
+
+    Args:
+        others: frames of another branch, if the later of each revisit is one of them.
+    """
+    across = others is not None
     if not found:
         picture, draw = blank(WIDTH, 2 * MARGIN + CAPTION)
-        draw.text((MARGIN, MARGIN), "no pose is visited twice", fill=TEXT, font=font())
+        never = "no pose is visited by both" if across else "no pose is visited twice"
+        draw.text((MARGIN, MARGIN), never, fill=TEXT, font=font())
         return as_image(picture)
     rows = shown(found)
     width = (WIDTH - 2 * MARGIN - GAP) // 2
-    high, wide, _ = frames[found[0].later].shape
+    high, wide, _ = frames[found[0].earlier].shape
     height = round(width * high / wide)
     picture, draw = blank(WIDTH, 2 * MARGIN + len(rows) * (CAPTION + height + GAP) + CAPTION + CURVE)
     top = MARGIN
     for name, one in rows:
-        caption = f"{name}: frame {one.earlier}, and frame {one.later} at the same pose"
+        where = "of the other video" if across else "at the same pose"
+        caption = f"{name}: frame {one.earlier}, and frame {one.later} {where}"
         draw.text((MARGIN, top), caption, fill=TEXT, font=font())
         scores = f"{one.psnr:.1f} dB, SSIM {one.ssim:.3f}"
         draw.text((WIDTH - MARGIN, top), scores, fill=DIM, font=font(), anchor="ra")
-        for column, number in enumerate((one.earlier, one.later)):
-            tile = as_picture(frames[number]).resize((width, height), Image.Resampling.LANCZOS)
+        pair = (frames[one.earlier], (others if across else frames)[one.later])
+        for column, frame in enumerate(pair):
+            tile = as_picture(frame).resize((width, height), Image.Resampling.LANCZOS)
             picture.paste(tile, (MARGIN + column * (width + GAP), top + CAPTION))
         top += CAPTION + height + GAP
     _curve(draw, top, found)

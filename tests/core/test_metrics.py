@@ -5,7 +5,15 @@ import torch
 from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, last, on_grid, ramp, turning
 
 from mirage_core import Cameras, MirageError
-from mirage_core.metrics import BEST_PSNR, closure_text, loop_closure, picture_scores, revisits
+from mirage_core.metrics import (
+    BEST_PSNR,
+    closure_text,
+    loop_closure,
+    loop_closure_across,
+    picture_scores,
+    revisits,
+    revisits_across,
+)
 from mirage_core.walk import walk
 
 
@@ -56,6 +64,33 @@ def test_frames_of_revisited_poses_are_compared():
 def test_other_numbers_of_frames_and_cameras_are_refused():
     with pytest.raises(MirageError, match="one each; got 5 frames and 17 cameras"):
         loop_closure(pictures(5), ramp(0, 40, 0, frames=9), 0.05, 1.0)
+
+
+def test_two_branches_meet_where_both_come_back_and_not_where_they_part():
+    """One turns to the right and back, the other to the left, back, and 20 degrees to the right."""
+    right, left = ramp(0, 40, 0, frames=9), turning([0, -5, -10, -20, -40, -20, 0, 10, 20.0])
+    found = revisits_across(right, left, distance=0.05, angle=1.0)
+    assert [(one, other) for one, other, _, _ in found] == [(16, 0), (16, 6), (14, 7), (12, 8)]
+    assert all(distance < 1e-6 and angle < 0.01 for *_, distance, angle in found)
+    out = right[list(range(9))]
+    assert revisits_across(out, turning([0.0, -5, -10]), 0.05, 1.0) == ()  # they part, and that is all
+    assert [pair[:2] for pair in revisits_across(out, left, 0.05, 1.0)] == [(0, 6), (2, 7), (4, 8)]
+
+
+def test_branches_are_compared_one_frame_of_each():
+    right, left = ramp(0, 40, 0, frames=9), ramp(0, -40, 0, frames=9)
+    frames, others = pictures(17), pictures(17, seed=1)
+    others[16] = frames[16]
+    found = loop_closure_across(frames, right, (others, left), 0.05, 1.0)
+    assert [(one.earlier, one.later, one.psnr > 99) for one in found] == [(16, 0, False), (16, 16, True)]
+    text = closure_text(found, across=True)
+    assert text.startswith("2 frames of the other video come to a pose of the first: PSNR ")
+    assert "worst: frame 0 of the other video against frame 16, " in text
+    assert "never come to one pose" in closure_text((), across=True)
+    with pytest.raises(MirageError, match="other_cameras: must be those of the frames, one each; got 17 frames and 3"):
+        loop_closure_across(frames, right, (others, left[[0, 1, 2]]), 0.05, 1.0)
+    with pytest.raises(MirageError, match="other_frames: must be of the size of the first, 32 x 24; got 30 x 24"):
+        loop_closure_across(frames, right, (others[:, :, 2:], left), 0.05, 1.0)
 
 
 def test_a_walk_closes_its_loop_with_the_memory_and_not_without():
