@@ -15,6 +15,7 @@ from mirage_core import Cameras, Geometry, LatentMemory, LatentSpec, MirageError
 from mirage_core.points import STORES
 from mirage_core.readout import readout_bytes
 from mirage_core.retrieval import seen_voxels, voxels_in_view
+from mirage_core.shapes import Box, painted
 from mirage_core.splatting import portable, triton_kernels
 from mirage_core.update import Estimate, UpdateSettings, write_views
 from mirage_core.walk import WalkState, walk
@@ -23,6 +24,7 @@ DEVICES = ("cpu", "cuda")
 PARTS = ("latents", "known", "depth", "point", "offset", "scale")
 CAMERAS = room.ramp(0, 60)[[0, 8]]
 LATENTS, DEPTH = room.truth(CAMERAS), room.hit(CAMERAS, (room.H, room.W))[0]
+DEPTHS = {"low": (-9.0, -9.0, 0.0), "high": (9.0, 9.0, 2.5)}
 BROKEN = [
     RuntimeError("Failed to find C compiler. Please specify via CC environment variable."),
     FileNotFoundError(2, "No such file or directory", "ptxas"),
@@ -158,6 +160,21 @@ def test_a_memory_stays_where_it_is(gpu, memory, block, cameras, policy):
     compact, budget = merged.compact(0.2), merged.prune(20_000)
     assert devices_of(compact) == devices_of(budget) == {memory} and budget.nbytes <= 20_000
     assert torch.equal(compact.as_one_block().xyz.cpu(), expected.merge(remembered()).compact(0.2).as_one_block().xyz)
+
+
+@pytest.mark.parametrize("policy", ["append", "fill", "refresh"])
+@pytest.mark.parametrize("memory, block, cameras", pairs(DEVICES, DEVICES, DEVICES))
+def test_locked_points_stay_wherever_they_are(gpu, memory, block, cameras, policy):
+    right = [Box(does="lock", low=(0.0, -9.0, -9.0), high=(9.0, 9.0, 9.0)), Box(does="erase", **DEPTHS)]
+    grown = painted(remembered(memory), right).insert(lifted(block, (1,))[0], policy, CAMERAS[[1]].to(cameras))
+    expected = painted(remembered(), right).insert(lifted("cpu", (1,))[0], policy, CAMERAS[[1]])
+    assert 0 < expected.num_locked < expected.num_points
+    for one, other in ((grown, expected), (grown.compact(0.4), expected.compact(0.4))):
+        assert devices_of(one) == {memory}
+        assert torch.equal(one.column("xyz").cpu(), other.column("xyz"))
+        assert torch.equal(one.column("locked").cpu(), other.column("locked"))
+    budget = grown.nbytes * 9 // 10
+    assert devices_of(grown.prune(budget)) == {memory} and grown.prune(budget).num_locked == expected.num_locked
 
 
 def test_a_block_that_is_moved_knows_its_cells_still(gpu):

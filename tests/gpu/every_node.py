@@ -27,6 +27,10 @@ H, W, FRAMES = 96, 160, 9
 WALK = dict(chunk_frames=5, depth_fit="scale", budget=0.0, save_as="", keep_from="", keep_chunks=0, preceding=2)
 SAMPLER = dict(seed=3, steps=2, cfg=3.0, sampler_name="euler", scheduler="simple", denoise=1.0)
 MODEL_OF = {"taew22": "wan22_ti2v", "wan21_vae": "wan21_t2v"}
+SHAPES = """{"format": "mirage-memory-shapes", "version": 1, "shapes": [
+    {"kind": "sphere", "does": "lock", "center": [0, 0, 2], "radius": 1},
+    {"kind": "lasso", "does": "keep", "cam2world": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+     "K": [[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], "polygon": [[0, 0], [0.6, 0], [0.6, 1], [0, 1]]}]}"""
 MODES = {"taew22": ("per-token", "blend", "branch"), "wan21_vae": ("uni3c", "blend")}
 
 
@@ -123,11 +127,16 @@ def read(run, vae, sample, memory):
     run.node("RenderMemoryPreview", **view, vae=vae, unknown="black")
     if preview is not None:
         frames = preview[1]
-        run.node("LoopClosure", frames=frames, cameras=cameras[list(range(len(frames)))], distance=0.05, angle=3.0)
+        walk = {"frames": frames, "cameras": cameras[list(range(len(frames)))]}
+        other = {f"other_{name}": value for name, value in walk.items()}
+        run.node("LoopClosure", **walk, distance=0.05, angle=3.0)
+        run.node("LoopClosure", **walk, **other, distance=0.05, angle=3.0)
     run.node("MemoryInfo", memory=memory)
     run.node("MemoryToPointCloud", memory=memory)
     run.node("CameraPathEditor", geometry=sample, memory=memory, frames=FRAMES, path="")
     run.node("CropMemory", memory=memory, keep=True, by={"by": "frames", "first_frame": 0, "last_frame": 0})
+    (painted,) = run.node("CropMemory", memory=memory, keep=True, by={"by": "shapes", "shapes": SHAPES}) or (memory,)
+    run.node("MergeMemories", memory=painted, other=memory, voxel=0.05)
     run.node("PathToWanCamera", cameras=cameras, width=W, height=H, scale=1.0)
     saved = run.node("SaveLatentMemory", memory=memory, filename_prefix="memory")
     (loaded,) = run.node("LoadLatentMemory", file=saved[0])
