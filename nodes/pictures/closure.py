@@ -42,7 +42,7 @@ def closure_picture(frames: Pictures, found: Sequence[Revisit], others: Pictures
             tile = as_picture(frame).resize((width, height), Image.Resampling.LANCZOS)
             picture.paste(tile, (MARGIN + column * (width + GAP), top + CAPTION))
         top += CAPTION + height + GAP
-    _curve(draw, top, found)
+    _curve(draw, top, found, "frame of the other video" if across else "frame")
     return as_image(picture)
 
 
@@ -57,9 +57,9 @@ def shown(found: Sequence[Revisit]) -> list[tuple[str, Revisit]]:
     return rows
 
 
-def _curve(draw: ImageDraw.ImageDraw, top: int, found: Sequence[Revisit]) -> None:
+def _curve(draw: ImageDraw.ImageDraw, top: int, found: Sequence[Revisit], by: str) -> None:
     small = font(SMALL_SIZE)
-    draw.text((MARGIN, top), "PSNR of every revisit, by its frame", fill=TEXT, font=font())
+    draw.text((MARGIN, top), f"PSNR of every revisit, by its {by}", fill=TEXT, font=font())
     left, right, base = MARGIN + 48, WIDTH - MARGIN, top + CAPTION + CURVE - 20
     high = top + CAPTION + 8
     first, last = found[0].later, found[-1].later
