@@ -47,6 +47,39 @@ def test_revisits_are_shown_by_rank_and_none_twice(comfy, scores, rows):
     assert [(name, one.psnr) for name, one in shown(found)] == rows
 
 
+def test_loop_closure_of_two_walks_shows_the_other_walks_frames_on_the_right(comfy):
+    pack = Pack(comfy)
+    revisit, picture = pack.module("mirage_core.metrics").Revisit, pack.module("nodes.pictures.closure").closure_picture
+    red, green = torch.zeros(2, 2, 20, 30, 3)
+    red[..., 0], green[..., 1] = 1.0, 1.0
+    drawn = picture(red, [revisit(0, 1, 0.0, 0.0, 20.0, ssim=0.5)], green)[0]
+    left, right = ((drawn[:, half] > 0.9).flatten(0, 1) for half in (slice(0, 480), slice(480, None)))
+    of_red, of_green = torch.tensor([True, False, False]), torch.tensor([False, True, False])
+    assert (left == of_red).all(1).any() and not (left == of_green).all(1).any()
+    assert (right == of_green).all(1).any() and not (right == of_red).all(1).any()
+
+
+PICTURES, PLACES = torch.zeros(2, 16, 16, 3), "the cameras of the pictures"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"other_cameras": PLACES}, "other_frames, other_video: connect one of them; neither is connected"),
+        ({"other_frames": PICTURES}, "other_cameras: must be those of the second walk; nothing is connected"),
+        ({"frames": None}, "^frames, video: connect one of them; neither is connected"),
+    ],
+)
+def test_loop_closure_asks_for_what_is_not_connected(comfy, other, message):
+    pack = Pack(comfy)
+    cameras = pack.module("mirage_core").Cameras(torch.eye(4).repeat(2, 1, 1), torch.tensor([1.0, 1.0, 1.0]).diag())
+    given = {name: cameras if value is PLACES else value for name, value in other.items()}
+    with pytest.raises(ValueError, match=message):
+        pack.node("Mirage_LoopClosure").execute(
+            **{"frames": PICTURES, "cameras": cameras, **given}, distance=1, angle=1
+        )
+
+
 def test_where_nothing_is_known_a_frame_is_grey_or_fades_into_it(comfy):
     with_unknown = Pack(comfy).module("nodes.host.seen_frames").with_unknown
     frames = torch.tensor([[[[0.2, 0.4, 0.8], [0.2, 0.4, 0.8]]]])  # (1, 1, 2, 3)
