@@ -1,6 +1,7 @@
 """Cameras that look all around from one place, and which of their tokens show a direction best."""
 
 import math
+from dataclasses import replace
 from itertools import count
 
 import torch
@@ -8,8 +9,10 @@ from torch import Tensor
 
 from .cameras import Cameras
 from .errors import MirageError, check_number, check_size
-from .lifting import unprojected
+from .geometry import Geometry, tokens_touched
+from .lifting import lift, unprojected
 from .panorama import directions
+from .points import PointBlock
 
 FIELDS_OF_VIEW = (20.0, 140.0)  # degrees, of either axis: narrower takes hundreds of views, wider is all stretched
 OVERLAPS = (0.05, 0.5)  # share of a view's angle, see ``all_around``
@@ -17,6 +20,7 @@ MORE_RINGS = (0, 2)  # that are tried beyond the fewest
 PROBES = 90  # rows of the directions at which coverage is checked; they stand closer than the smallest overlap
 TOLERANCE = 2.0**-10  # of a picture's half width: a cube of views has edges without any overlap
 REACH = 0.75  # tokens from a token's centre to its farthest corner, and a little
+WIDER = 1.15  # of footprints: a token of one view's middle is read at the border of another, where cells span less
 
 
 def all_around(field_of_view: float, image_size: tuple[int, int], overlap: float) -> Cameras:
@@ -74,6 +78,22 @@ def best_tokens(cameras: Cameras, size: tuple[int, int]) -> Tensor:
         shown = torch.where(_shown(mine, cameras.cam2world, within), angle, torch.inf)
         best[view] = angle[..., view] <= shown.amin(dim=-1) + 2.0 * reach
     return best
+
+
+def lift_around(latents: Tensor, geometry: Geometry, flagged: Tensor | None = None) -> PointBlock:
+    """Place the best tokens of views that were encoded one by one, each direction from the view that shows it best.
+
+    Args:
+        latents: ``(T, C, h, w)``, one per picture. They get number 0, that of a video's first frame, which is alone.
+        geometry: of the same views, all at one place.
+        flagged: bool ``(T, H, W)``, pixels to keep out of the memory: a token goes if any of its pixels does.
+    """
+    size = tuple(latents.shape[-2:])
+    exclude = ~best_tokens(geometry.cameras, size)
+    if flagged is not None:
+        exclude |= tokens_touched(flagged, size)
+    block = lift(latents, geometry, exclude=exclude, frames=torch.zeros(len(latents), dtype=torch.long))
+    return replace(block, footprint=WIDER * block.footprint)
 
 
 def _view(field_of_view: float, image_size: tuple[int, int]) -> Cameras:

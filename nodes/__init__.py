@@ -15,6 +15,7 @@ from .geometry import SampleScene, SceneGeometry
 from .lift import LiftLatents
 from .memory import LatentMemoryCache, MemoryInfo, MemoryToPointCloud
 from .no_text import NoText
+from .panorama import PanoramaToViews, SamplePanorama
 from .path_editor import CameraPathEditor
 from .preview import PreviewWalk, RenderMemoryPreview
 from .sampler import ApplyMemory, MemorySampler
@@ -30,6 +31,8 @@ NODES: list[type[io.ComfyNode]] = [
     LoadPatchCodec,
     SceneGeometry,
     LiftLatents,
+    SamplePanorama,
+    PanoramaToViews,
     LatentMemoryCache,
     ViewsToMemory,
     CameraPath,

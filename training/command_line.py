@@ -49,9 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     for command in (*small, *stages):
         command.add_argument("--folder", type=Path, help="of the run; an unfinished one goes on")
         command.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    room = commands.add_parser("room", help="write the drawn room of Sample Scene")
-    room.add_argument("--folder", type=Path, default=Path("nodes") / "assets" / "drawn_room")
-    room.set_defaults(device="cpu")
+    for name, of, asset in (("room", "Scene", "drawn_room"), ("panorama", "Panorama", "drawn_panorama")):
+        drawn = commands.add_parser(name, help=f"write the drawn room of Sample {of}")
+        drawn.add_argument("--folder", type=Path, default=Path("nodes") / "assets" / asset)
+        drawn.set_defaults(device="cpu")
     return parser
 
 
@@ -122,6 +123,13 @@ def _room(arguments: argparse.Namespace, folder: Path, device) -> str:
     return str(folder)
 
 
+def _panorama(arguments: argparse.Namespace, folder: Path, device) -> str:
+    from .sample_panorama import write_sample_panorama
+
+    write_sample_panorama(folder)
+    return str(folder)
+
+
 def _stage(arguments: argparse.Namespace, folder: Path, device) -> str:
     from .recipe import Recipe, train_branch, train_lora
 
@@ -161,6 +169,7 @@ COMMANDS = {
     "remember": _remember,
     "export": _export,
     "room": _room,
+    "panorama": _panorama,
     "branch": _stage,
     "lora": _stage,
 }

@@ -80,9 +80,14 @@ class Room:
             dim=-1,
         )  # (T, H, W, 3) at depth 1
         rays = torch.einsum("tij,thwj->thwi", cameras.cam2world[:, :3, :3], rays)
-        origin = cameras.centers[:, None, None].expand_as(rays)
-        depth, box, face = self._hit(origin, rays)
-        return self._shade(origin + rays * depth[..., None], box, face), depth
+        return self.along(cameras.centers[:, None, None], rays)
+
+    def along(self, origin: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours ``(..., 3)``, 0..1, of what rays ``(..., 3)`` from free space meet, and ``(...)`` how many of their
+        own lengths they go until then."""
+        origin = origin.expand_as(rays)
+        lengths, box, face = self._hit(origin, rays)
+        return self._shade(origin + rays * lengths[..., None], box, face), lengths
 
     def _hit(self, origin: Tensor, rays: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Depth, box and face ``(...)`` that rays ``(..., 3)`` meet first."""

@@ -31,15 +31,20 @@ def write_sample_room(folder: Path) -> None:
     """Write the files that *Sample Scene* reads."""
     folder.mkdir(parents=True, exist_ok=True)
     picture, depth, K = sample_room()
-    if float(depth.max()) * DEPTH_SCALE > MOST:
-        raise ValueError(
-            f"sample_room: depth must stay below {MOST / DEPTH_SCALE:.1f} m; got {float(depth.max()):.1f}."
-        )
-    for name, values in (
-        (PICTURE, (picture.numpy() * 255).round().astype(np.uint8)),
-        (DEPTH, (depth.numpy() * DEPTH_SCALE).round().astype(np.uint16)),
-    ):
-        with whole_file(folder / name) as partial:
-            Image.fromarray(values).save(partial, format="PNG", optimize=True)
+    write_picture(folder / PICTURE, picture)
+    write_picture(folder / DEPTH, depth)
     frame = {"image": PICTURE, "depth": DEPTH, "depth_scale": DEPTH_SCALE, "K": K.tolist()}
     write_text(folder / "scene.json", json.dumps({"seed": SEED, "frames": [frame]}, indent=1) + "\n")
+
+
+def write_picture(file: Path, values: Tensor, scale: float = DEPTH_SCALE) -> None:
+    """Write colours ``(H, W, 3)``, 0..1, or lengths ``(H, W)``, metres, which take 16 bits, as a .png file.
+
+    Args:
+        scale: values per metre.
+    """
+    if values.ndim == 2 and float(values.max()) * scale > MOST:
+        raise ValueError(f"{file.stem}: must stay below {MOST / scale:.1f} m; got {float(values.max()):.1f}.")
+    scale, kind = (255, np.uint8) if values.ndim == 3 else (scale, np.uint16)
+    with whole_file(file) as partial:
+        Image.fromarray((values.numpy() * scale).round().astype(kind)).save(partial, format="PNG", optimize=True)

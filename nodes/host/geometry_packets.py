@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ...mirage_core import Cameras, Geometry, MirageError
+from ...mirage_core.panorama import Panorama
 
 SKY_PROBABILITY = 0.5
 
@@ -20,7 +21,10 @@ def from_moge(packet: dict, cameras: Cameras | None, farthest: float = 0.0) -> G
         MirageError: it is a panorama, has no depth, or holds several frames without cameras.
     """
     if "intrinsics" not in packet:
-        raise MirageError("moge_geometry: must be of a perspective picture; got a panorama, which has no intrinsics.")
+        raise MirageError(
+            "moge_geometry: must be of a perspective picture; got a panorama, which has no intrinsics. Connect it to "
+            "Panorama to Views instead."
+        )
     depth = packet["depth"].float().cpu()
     valid = _valid(depth, farthest)
     if "mask" in packet:
@@ -63,17 +67,58 @@ def from_depth_picture(
     Raises:
         MirageError: ``near`` is not below ``far``, or there are several frames without cameras.
     """
-    value = picture[..., :3].float().mean(dim=-1)  # (B, H, W)
-    if near is None:
-        depth = value * far
-    elif 0.0 < near < far:
-        depth = 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far)
-    else:
-        raise MirageError(f"near, far: near must be above 0 and below far; got near {near:g}, far {far:g}.")
+    depth = _lengths(picture, near, far)
     if cameras is None:
         _one_frame("depth", depth)
         cameras = Cameras.at_origin(field_of_view, depth.shape[1:])
     return Geometry(depth, cameras)
+
+
+def from_moge_panorama(picture: Tensor, packet: dict, farthest: float = 0.0) -> Panorama:
+    """A MOGE_GEOMETRY packet of Run MoGe Panorama Inference, up to scale. What MoGe masks (sky) has no distance.
+
+    Its distances run along the rays, pixel by pixel of the picture, so that its own axes (z up, the centre at -x, right
+    at y) do not matter.
+
+    Args:
+        picture: IMAGE ``(1, H, 2 H, 3)``.
+        farthest: as ``from_moge``.
+
+    Raises:
+        MirageError: the packet is of a perspective picture, or does not fit the picture.
+    """
+    if "intrinsics" in packet:
+        raise MirageError(
+            "moge_geometry: must be of a panorama; got that of a perspective picture. Connect Run MoGe Panorama "
+            "Inference, or give the perspective picture to Scene Geometry."
+        )
+    distance = packet["depth"].float().cpu()  # (1, H, 2 H)
+    valid = _valid(distance, farthest)
+    if "mask" in packet:
+        valid &= packet["mask"].bool().cpu()
+    return _panorama(picture, distance, valid)
+
+
+def from_distance_picture(picture: Tensor, distances: Tensor, near: float | None, far: float) -> Panorama:
+    """A picture ``(B, H, 2 H, 3)`` of distances along the rays; ``near`` and ``far`` as of ``from_depth_picture``."""
+    return _panorama(picture, _lengths(distances, near, far).cpu(), None)
+
+
+def _panorama(picture: Tensor, distance: Tensor, valid: Tensor | None) -> Panorama:
+    for name, batch in (("picture", picture), ("distance", distance)):
+        if len(batch) != 1:
+            raise MirageError(f"{name}: must be one panorama; got {len(batch)}. Take them one after the other.")
+    return Panorama(picture[0, ..., :3].cpu(), distance[0], None if valid is None else valid[0])
+
+
+def _lengths(picture: Tensor, near: float | None, far: float) -> Tensor:
+    """Scene units ``(B, H, W)`` of a picture ``(B, H, W, 3)``, see ``from_depth_picture``."""
+    value = picture[..., :3].float().mean(dim=-1)  # (B, H, W)
+    if near is None:
+        return value * far
+    if not 0.0 < near < far:
+        raise MirageError(f"near, far: near must be above 0 and below far; got near {near:g}, far {far:g}.")
+    return 1.0 / (value * (1.0 / near - 1.0 / far) + 1.0 / far)
 
 
 def _valid(depth: Tensor, farthest: float) -> Tensor:

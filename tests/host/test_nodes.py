@@ -17,6 +17,8 @@ NODES = {
     "Mirage_LoadCodec": "Load Patch Codec",
     "Mirage_SceneGeometry": "Scene Geometry",
     "Mirage_LiftLatents": "Lift Latents to 3D",
+    "Mirage_SamplePanorama": "Sample Panorama",
+    "Mirage_PanoramaToViews": "Panorama to Views",
     "Mirage_LatentMemoryCache": "Latent Memory Cache",
     "Mirage_ViewsToMemory": "Views to Memory",
     "Mirage_CameraPath": "Camera Path",

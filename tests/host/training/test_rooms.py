@@ -186,3 +186,17 @@ def test_the_drawn_room_of_sample_scene_is_what_the_code_draws(training, pack):
     torch.testing.assert_close(geometry.depth[0], depth, atol=1.1e-4, rtol=0)
     torch.testing.assert_close(geometry.cameras.K[0], K)
     assert training("sample_room").SEED >= training("samples").HELD_OUT
+
+
+def test_the_panorama_of_sample_panorama_is_what_the_code_draws(training, pack):
+    picture, distance = training("sample_panorama").sample_panorama()
+    image, lengths = pack.node("Mirage_SamplePanorama").execute().result
+    torch.testing.assert_close(image[0], picture, atol=0.6 / 255, rtol=0)
+    torch.testing.assert_close(lengths[0, ..., 1] * 10.0, distance, atol=6e-4, rtol=0)
+    place = training("sample_panorama").PLACE
+    camera = pack.core.Cameras.at_origin(90.0, (64, 96)).transformed(translation=torch.tensor(place))
+    seen, depth = training("rooms").make_room(training("sample_room").SEED).seen(camera, (64, 96))
+    panorama = pack.module("mirage_core.panorama").Panorama(picture, distance)
+    pictures, geometry = panorama.seen(camera.relative_to(camera), (64, 96))
+    assert ((geometry.depth - depth).abs() < 0.01 * depth).float().mean() > 0.98
+    assert (pictures - seen).abs().mean() < 0.01
