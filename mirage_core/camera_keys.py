@@ -1,25 +1,22 @@
-"""A camera path from a few keys: what the Camera Path Editor writes, and the cameras that it means.
+"""A camera path from a few keys, and the cameras that it means; camera_key_text.py reads what the editor writes.
 
-web/editor/keys.mjs reads and interpolates the same keys; tests/data/camera_keys.json holds poses that both give.
+web/editor/keys.mjs interpolates the same keys; tests/data/camera_keys.json holds poses that both give.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from .cameras import Cameras, check_start
-from .errors import MirageError, brief, damage_refused
 from .splines import neighbours, pose_spline
-from .texts import json_list, json_number
 
-FORMAT, VERSION = "mirage-camera-keys", 1
 # speeds at the start and at the end of the way to the next key, 1 = even; None: as the ways beside it have them
 EASINGS = {"linear": (1.0, 1.0), "smooth": None, "start gently": (0.0, 2.0), "stop gently": (2.0, 0.0)}
 FASTEST = 3.0  # such a speed at its end: a faster cubic way would turn back
-NARROWEST, WIDEST = 10.0, 179.0  # degrees
+NO_AIM = 1e-6  # median depths: a camera this near to its target keeps its own view
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,8 @@ class CameraKey:
         easing: of the way to the next key, one of ``EASINGS``: "linear" is even, "start gently" stands still at this
             key, "stop gently" at the next one; "smooth" goes through its keys without a jump of speed, and stands still
             only where the path begins and ends. Beside a way that is much faster it does not reach that speed.
+        target: where the camera looks, in place of pan and tilt, in the positions' frame and unit; None = as these say.
+            Between two keys with targets it keeps looking at a point that goes evenly from one to the other.
     """
 
     time: float
@@ -44,69 +43,7 @@ class CameraKey:
     roll: float = 0.0
     field_of_view: float | None = None
     easing: str = "linear"
-
-
-DEFAULT = (CameraKey(0.0, easing="smooth"), CameraKey(1.0, position=(0.0, 0.0, 0.3)))
-
-
-def keys_from_text(text: str) -> tuple[CameraKey, ...]:
-    """Read keys as the editor, or a hand, wrote them; an empty text means ``DEFAULT``.
-
-    Raises:
-        MirageError: it is no such JSON; the text says which key and which value.
-    """
-    if not text.strip():
-        return DEFAULT
-    with damage_refused("path:", "the keys of a camera path"):
-        return _keys(text)
-
-
-def _keys(text: str) -> tuple[CameraKey, ...]:
-    listed = json_list("path", text, (FORMAT, VERSION), "keys")
-    if not listed:
-        raise MirageError("path: keys must be a list of at least one key; got [].")
-    keys = tuple(_key(number, one) for number, one in enumerate(listed, start=1))
-    for number, (one, after) in enumerate(pairwise(keys), start=1):
-        if not one.time < after.time:
-            raise MirageError(
-                f"path: keys must come in the order of their times; key {number} is at {one.time:g}, "
-                f"key {number + 1} at {after.time:g}."
-            )
-    return keys
-
-
-def _key(number: int, one: object) -> CameraKey:
-    known = set(CameraKey.__dataclass_fields__)
-    if not isinstance(one, dict) or "time" not in one or not set(one) <= known:
-        raise MirageError(
-            f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {brief(repr(one))}."
-        )
-    place = one.get("position", [0.0, 0.0, 0.0])
-    if not isinstance(place, list) or len(place) != 3:
-        raise MirageError(f"path: key {number}: position must be three numbers; got {brief(repr(place))}.")
-    fov = one.get("field_of_view")
-    key = CameraKey(
-        time=_number(number, "time", one["time"]),
-        position=tuple(_number(number, "position", value) for value in place),
-        **{name: _number(number, name, one.get(name, 0.0)) for name in ("pan", "tilt", "roll")},
-        field_of_view=None if fov is None else _number(number, "field_of_view", fov),
-        easing=one.get("easing", "linear"),
-    )
-    if not 0.0 <= key.time <= 1.0:
-        raise MirageError(f"path: key {number}: time must lie in 0..1; got {key.time:g}.")
-    if key.field_of_view is not None and not NARROWEST <= key.field_of_view <= WIDEST:
-        raise MirageError(
-            f"path: key {number}: field_of_view must lie in {NARROWEST:g}..{WIDEST:g}; got {key.field_of_view:g}."
-        )
-    if key.easing not in list(EASINGS):  # what came may be no text, and not hashable
-        raise MirageError(
-            f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {brief(repr(key.easing))}."
-        )
-    return key
-
-
-def _number(number: int, name: str, value: object) -> float:
-    return json_number(f"path: key {number}: {name}", value)
+    target: tuple[float, float, float] | None = None
 
 
 def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_depth: float) -> Cameras:
@@ -123,8 +60,9 @@ def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_d
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
     check_start(start, frames, scene_depth)
+    keys = tuple(_aimed(key) for key in keys)
     along = _along(keys, torch.linspace(0.0, 1.0, frames, dtype=torch.float64))  # (F,) fractional key numbers
-    poses = pose_spline(torch.stack([_pose(key) for key in keys]), along)
+    poses = _looking_at_targets(pose_spline(torch.stack([_pose(key) for key in keys]), along), keys, along)
     poses[:, :3, 3] *= scene_depth
     own = math.degrees(2 * math.atan(0.5 / float(start.K[0, 0, 0])))
     degrees = torch.tensor([own if key.field_of_view is None else key.field_of_view for key in keys]).double()
@@ -174,15 +112,56 @@ def _eased(u: Tensor, first: Tensor, last: Tensor) -> Tensor:
     return u * (u * u + (3.0 - last) * u * v + first * v * v)
 
 
+def _aimed(key: CameraKey) -> CameraKey:
+    """The key with the pan and tilt that look at its target."""
+    if key.target is None:
+        return key
+    pan, tilt, far = _angles_to(torch.tensor(key.target).double() - torch.tensor(key.position).double())
+    return replace(key, pan=float(pan), tilt=float(tilt)) if far > NO_AIM else key
+
+
+def _angles_to(way: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pan and tilt, degrees, that look along ways ``(..., 3)``, and how long these are."""
+    x, y, z = way.unbind(dim=-1)
+    far = way.norm(dim=-1)
+    tilt = torch.asin((-y / far.clamp(min=NO_AIM)).clamp(-1.0, 1.0))
+    return torch.rad2deg(torch.atan2(x, z)), torch.rad2deg(tilt), far
+
+
+def _looking_at_targets(poses: Tensor, keys: tuple[CameraKey, ...], along: Tensor) -> Tensor:
+    """Turn the poses ``(F, 4, 4)`` between two keys with targets to a point on the way from one target to the other."""
+    if all(key.target is None for key in keys):
+        return poses
+    low, high, part = neighbours(along, len(keys))
+    aims = torch.tensor([key.target is not None for key in keys])
+    targets = torch.tensor([key.target or (0.0, 0.0, 0.0) for key in keys], dtype=torch.float64)
+    target = torch.lerp(targets[low], targets[high], part.unsqueeze(1))
+    pan, tilt, far = _angles_to(target - poses[:, :3, 3])
+    rolls = torch.tensor([key.roll for key in keys], dtype=torch.float64)
+    turned = _turn(pan, tilt, torch.lerp(rolls[low], rolls[high], part))
+    held = (aims[low] & aims[high] & (far > NO_AIM)).view(-1, 1, 1)
+    poses[:, :3, :3] = torch.where(held, turned, poses[:, :3, :3])
+    return poses
+
+
 def _pose(key: CameraKey) -> Tensor:
     """``(4, 4)`` in the frame of the start camera, its position in the keys' unit."""
-    (sp, cp), (st, ct), (sr, cr) = (
-        (math.sin(math.radians(angle)), math.cos(math.radians(angle))) for angle in (key.pan, key.tilt, key.roll)
-    )
-    pan = torch.tensor([[cp, 0.0, sp], [0.0, 1.0, 0.0], [-sp, 0.0, cp]], dtype=torch.float64)
-    tilt = torch.tensor([[1.0, 0.0, 0.0], [0.0, ct, -st], [0.0, st, ct]], dtype=torch.float64)
-    roll = torch.tensor([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
     pose = torch.eye(4, dtype=torch.float64)
-    pose[:3, :3] = pan @ tilt @ roll
+    pose[:3, :3] = _turn(*torch.tensor([key.pan, key.tilt, key.roll], dtype=torch.float64))
     pose[:3, 3] = torch.tensor(key.position, dtype=torch.float64)
     return pose
+
+
+def _turn(pan: Tensor, tilt: Tensor, roll: Tensor) -> Tensor:
+    """Rotations ``(..., 3, 3)`` of angles ``(...)`` in degrees: pan about y, then tilt about x, then roll about z."""
+    (sp, cp), (st, ct), (sr, cr) = ((angle.sin(), angle.cos()) for angle in map(torch.deg2rad, (pan, tilt, roll)))
+    o, i = torch.zeros_like(pan), torch.ones_like(pan)
+    about_y, about_x, about_z = (
+        torch.stack(rows, dim=-1).reshape(*pan.shape, 3, 3)
+        for rows in (
+            [cp, o, sp, o, i, o, -sp, o, cp],
+            [i, o, o, o, ct, -st, o, st, ct],
+            [cr, -sr, o, sr, cr, o, o, o, i],
+        )
+    )
+    return about_y @ about_x @ about_z

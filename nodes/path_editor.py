@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from ..mirage_core import Geometry, LatentMemory, MirageError
-from ..mirage_core.camera_keys import keyed_path, keys_from_text
+from ..mirage_core.camera_key_text import path_from_text
+from ..mirage_core.camera_keys import keyed_path
 from .host.editor_file import write_surroundings
 from .types import CAMERA, CamerasSocket, GeometrySocket, MemorySocket
 
@@ -48,14 +49,14 @@ class CameraPathEditor(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, path: str | None) -> bool | str:
         try:
-            keys_from_text(path or "")
+            path_from_text(path or "")
         except MirageError as error:
             return str(error)
         return True
 
     @classmethod
     def execute(cls, geometry: Geometry, frames: int, path: str, memory: LatentMemory | None = None) -> io.NodeOutput:
-        cameras = keyed_path(keys_from_text(path), geometry.cameras[0], frames, geometry.median_depth)
+        cameras = keyed_path(path_from_text(path).keys, geometry.cameras[0], frames, geometry.median_depth)
         # the page cannot know what comes through a link
         came = {"path": path, "frames": frames, "linked": cls._linked("path", "frames")}
         file = write_surroundings(geometry, memory)

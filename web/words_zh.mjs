@@ -95,7 +95,6 @@ export const CHINESE = {
   "Take the last change back": "撤回上一次更改",
   "Put a short way forward in its place; Undo brings the text back": "改为向前走一小段；撤销可恢复原来的文本",
   "Lens": "镜头",
-  "Horizontal field of view of the chosen key, degrees": "选中关键帧的水平视角，单位为度",
   "Way on": "去路",
   "How the camera goes to the next key": "相机如何走向下一个关键帧",
   "even": "匀速",
@@ -115,4 +114,31 @@ export const CHINESE = {
   "Press Show scene to see the points of the memory here.": "按“显示场景”即可在此看到记忆的点。",
   "Drag turns the camera, the wheel moves it.": "拖动可转动相机，滚轮可移动相机。",
   "Add key to change the view here.": "添加关键帧即可更改此处的视角。",
+  "Copy pose": "复制姿态",
+  "Copy the chosen key's pose and lens": "复制选中关键帧的姿态和镜头",
+  "Paste pose": "粘贴姿态",
+  "Give the chosen key the copied pose and lens": "把复制的姿态和镜头赋给选中的关键帧",
+  "Mirror": "镜像",
+  "Mirror the chosen key, left to right, about the start camera": "以起始相机为准，将选中的关键帧左右镜像",
+  "Loop": "闭环",
+  "End where the path begins: the last key takes the first one's pose and lens": "终点回到起点：最后一个关键帧取第一个的姿态和镜头",
+  "Lock start": "锁定起点",
+  "Keep the first key at the picture's camera and at the first video frame": "让第一个关键帧保持在图像的相机处和第一个视频帧",
+  "Position of the chosen key to the right of the start camera; 1 is the scene's median depth":
+    "选中关键帧在起始相机右方的位置；1 为场景的深度中位数",
+  "Position of the chosen key below the start camera; 1 is the scene's median depth":
+    "选中关键帧在起始相机下方的位置；1 为场景的深度中位数",
+  "Position of the chosen key in front of the start camera; 1 is the scene's median depth":
+    "选中关键帧在起始相机前方的位置；1 为场景的深度中位数",
+  "Pan": "水平转角",
+  "Turn of the chosen key to the right of the start camera's view, degrees": "选中关键帧相对起始相机视线向右的转角，单位为度",
+  "Tilt": "俯仰",
+  "Turn of the chosen key upwards from the start camera's view, degrees": "选中关键帧相对起始相机视线向上的转角，单位为度",
+  "Roll": "滚转",
+  "Turn of the chosen key about its own view, clockwise, degrees": "选中关键帧绕自身视线顺时针的转角，单位为度",
+  "Horizontal field of view of the chosen key, degrees; empty: the picture's own":
+    "选中关键帧的水平视角，单位为度；留空：图像自身的视角",
+  "Focal length": "焦距",
+  "Focal length of the chosen key, on a sensor 36 mm wide; empty: the picture's own":
+    "选中关键帧的焦距，按 36 mm 宽的感光元件；留空：图像自身的焦距",
 };

@@ -188,10 +188,10 @@ def test_a_key_is_deleted_by_button_and_by_keyboard_but_never_the_last_one(page,
 
 def test_lens_and_easing_belong_to_the_chosen_key(page, editor):
     page.page.mouse.click(*editor.on_timeline(0.5))
-    lens = page.page.locator(".mirage-editor input").first
+    lens = page.page.get_by_label("Lens", exact=True).filter(visible=True)
     lens.fill("80")
     lens.press("Enter")
-    page.page.locator(".mirage-editor select").first.select_option("stop gently")
+    page.page.get_by_label("Way on", exact=True).filter(visible=True).select_option("stop gently")
     page.settle(200)
     assert [key["field_of_view"] for key in editor.keys] == [None, 80, None]
     assert editor.keys[1]["easing"] == "stop gently"

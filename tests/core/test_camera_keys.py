@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirage_core import Cameras, MirageError
-from mirage_core.camera_keys import DEFAULT, EASINGS, CameraKey, keyed_path, keys_from_text
+from mirage_core.camera_key_text import DEFAULT, DrawnPath, path_from_text
+from mirage_core.camera_keys import EASINGS, CameraKey, keyed_path
 from mirage_core.splines import pose_spline
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "camera_keys.json").read_text())
@@ -20,7 +21,7 @@ START = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(VECTORS["K"]))
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
 def test_a_path_goes_where_the_recorded_one_goes(case):
-    path = keyed_path(keys_from_text(case["text"]), START, VECTORS["frames"], scene_depth=1.0)
+    path = keyed_path(path_from_text(case["text"]).keys, START, VECTORS["frames"], scene_depth=1.0)
     wanted = torch.tensor([pose["position"] for pose in case["poses"]])
     torch.testing.assert_close(path.centers, wanted, atol=2e-6, rtol=0)
     wanted = torch.tensor([pose["rotation"] for pose in case["poses"]])
@@ -55,6 +56,32 @@ def test_pan_is_to_the_right_tilt_up_and_roll_clockwise():
     assert up[1] < -0.1 and abs(up[0]) < 1e-6
     rolled = keyed_path((CameraKey(0, roll=10),), START, 1, 1.0)
     assert rolled.cam2world[0, 1, 0] > 0.1  # the camera's right hand goes down
+
+
+def test_between_two_keys_with_targets_the_camera_looks_at_a_point_on_the_way_from_one_to_the_other():
+    keys = (
+        CameraKey(0, (-1, 0.2, 0), pan=5, target=(0, 0, 1), roll=10),
+        CameraKey(0.5, (1, 0, 0.4), target=(0, 0, 1), roll=20),
+        CameraKey(1, (1, -0.5, 1), target=(0.5, 0.1, 2)),
+    )
+    path = keyed_path(keys, START, 9, scene_depth=2.0)
+    part = torch.tensor([0, 0, 0, 0, 0, 0.25, 0.5, 0.75, 1]).view(-1, 1)
+    targets = 2 * torch.lerp(torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.5, 0.1, 2.0]), part)
+    seen = path.cam2world[:, :3, :3].mT @ (targets - path.centers).unsqueeze(2)  # in the camera's frame
+    assert float(seen[:, :2].abs().max()) < 2e-6 and float(seen[:, 2].min()) > 0.5
+    rolls = torch.rad2deg(torch.atan2(path.cam2world[:, 1, 0], path.cam2world[:, 1, 1]))
+    torch.testing.assert_close(rolls, torch.tensor([10, 12.5, 15, 17.5, 20, 15, 10, 5, 0]), atol=1e-3, rtol=0)
+
+
+def test_a_way_from_a_key_without_a_target_arrives_looking_at_the_target():
+    keys = (CameraKey(0, pan=90), CameraKey(1, (1, 0, 0), target=(1, 0, 5)))
+    path = keyed_path(keys, START, 5, scene_depth=1.0)
+    forward = path.cam2world[:, :3, 2]
+    assert forward[0].tolist() == pytest.approx([1, 0, 0], abs=1e-6)
+    assert forward[4].tolist() == pytest.approx([0, 0, 1], abs=1e-6)
+    assert 0.1 < float(forward[2, 0]) < 0.95  # it turns on the way
+    standing = keyed_path((CameraKey(0, pan=90, target=(0, 0, 0)),), START, 1, 1.0)  # in its own target: as it looks
+    assert standing.cam2world[0, :3, 2].tolist() == pytest.approx([1, 0, 0], abs=1e-6)
 
 
 def speeds(keys, at: float) -> torch.Tensor:
@@ -143,15 +170,18 @@ def test_a_key_without_a_lens_takes_the_start_cameras_own():
 
 
 GOOD = '{"format": "mirage-camera-keys", "version": 1, "keys": %s}'
+LOCKED = '{"format": "mirage-camera-keys", "version": 1, "start_locked": %s, "keys": [{"time": 0}]}'
 
 
 def test_an_empty_text_is_the_default_and_a_key_has_what_its_text_says():
-    assert keys_from_text("  ") == DEFAULT
+    assert path_from_text("  ") == DrawnPath(DEFAULT, start_locked=True)
     full = (
-        '{"time": 0.1, "position": [1, 2, 3], "pan": 4, "tilt": 5, "roll": 6, "field_of_view": 70, "easing": "smooth"}'
+        '{"time": 0.1, "position": [1, 2, 3], "pan": 4, "tilt": 5, "roll": 6, "field_of_view": 70, "easing": "smooth", '
     )
-    keys = (CameraKey(0.1, (1, 2, 3), 4, 5, 6, 70, "smooth"), CameraKey(0.9))
-    assert keys_from_text(GOOD % f'[{full}, {{"time": 0.9}}]') == keys
+    full += '"target": [7, 8, 9]}'
+    keys = (CameraKey(0.1, (1, 2, 3), 4, 5, 6, 70, "smooth", (7, 8, 9)), CameraKey(0.9))
+    assert path_from_text(GOOD % f'[{full}, {{"time": 0.9}}]') == DrawnPath(keys, start_locked=False)
+    assert path_from_text(LOCKED % "true") == DrawnPath((CameraKey(0.0),), start_locked=True)
 
 
 @pytest.mark.parametrize(
@@ -163,12 +193,19 @@ def test_an_empty_text_is_the_default_and_a_key_has_what_its_text_says():
         ('{"format": "mirage-camera-keys", "version": 2}', "path: must be of version 1; got 2"),
         (GOOD % "[]", "path: keys must be a list of at least one key"),
         (GOOD % "[{}]", "path: key 1 must have a time"),
+        (GOOD.replace("1,", '1, "start_locked": 1,') % "[]", "path: keys must be a list of at least one key"),
+        (
+            GOOD.replace("1,", '1, "start_locked": 1,') % '[{"time": 0}]',
+            "path: start_locked must be true or false; got 1",
+        ),
         (GOOD % '[{"time": 0, "fov": 3}]', "path: key 1 must have a time, and may have easing, field_of_view, pan"),
         (GOOD % '[{"time": "0"}]', "path: key 1: time must be a number; got '0'"),
         (GOOD % '[{"time": true}]', "path: key 1: time must be a number; got True"),
         (GOOD % '[{"time": 0}, {"time": 1.5}]', r"path: key 2: time must lie in 0\.\.1; got 1\.5"),
         (GOOD % '[{"time": 0.5}, {"time": 0.5}]', "in the order of their times; key 1 is at 0.5, key 2 at 0.5"),
         (GOOD % '[{"time": 0, "position": [1, 2]}]', "path: key 1: position must be three numbers"),
+        (GOOD % '[{"time": 0, "target": 3}]', "path: key 1: target must be three numbers; got 3"),
+        (GOOD % '[{"time": 0, "target": [0, "1", 0]}]', "path: key 1: target must be a number; got '1'"),
         (GOOD % '[{"time": 0, "position": [1, 2, NaN]}]', "path: key 1: position must be a number; got nan"),
         (GOOD % f'[{{"time": 0, "pan": 1{"0" * 400}}}]', "path: key 1: pan must be a number; got 1000"),
         (GOOD % '[{"time": 0, "position": [1e300, 0, 0]}]', "path: key 1: position must be a number; got 1e.300"),
@@ -181,7 +218,7 @@ def test_an_empty_text_is_the_default_and_a_key_has_what_its_text_says():
 )
 def test_a_bad_path_is_refused_in_words(text, message):
     with pytest.raises(MirageError, match=message):
-        keys_from_text(text)
+        path_from_text(text)
 
 
 def test_bad_arguments_of_a_path_are_named():

@@ -13,7 +13,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from mirage_core import Cameras
-from mirage_core.camera_keys import FORMAT, VERSION, CameraKey, keyed_path
+from mirage_core.camera_key_text import FORMAT, VERSION
+from mirage_core.camera_keys import CameraKey, keyed_path
 
 FILE = Path(__file__).parent.parent / "data" / "camera_keys.json"
 FRAMES = 13
@@ -55,7 +56,7 @@ CASES = {
 
 
 def text_of(keys: tuple[CameraKey, ...]) -> str:
-    """The JSON that ``keys_from_text`` reads."""
+    """The JSON that ``path_from_text`` reads."""
     return json.dumps({"format": FORMAT, "version": VERSION, "keys": [asdict(key) for key in keys]})
 
 

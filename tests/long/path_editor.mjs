@@ -1,7 +1,7 @@
 // Reads {frames, K, cases: [{text}]} and a scene file named on the command line; writes poses and coverage as JSON.
 import { readFileSync } from "node:fs";
 import { knownShare, standsAt } from "../../web/editor/coverage.mjs";
-import { anglesOf, keysFromText, pathThrough, poseOf, textFromKeys } from "../../web/editor/keys.mjs";
+import { anglesOf, pathFromText, pathThrough, poseOf, textFromPath } from "../../web/editor/keys.mjs";
 import { ownFieldOf, sceneFromBytes } from "../../web/editor/scene.mjs";
 import { rotated } from "../../web/editor/spline.mjs";
 
@@ -11,7 +11,7 @@ const own = ownFieldOf({ K });
 const timings = [{ stride: 4, clip: 0 }, { stride: 8, clip: 0 }, { stride: 4, clip: 5 }, { stride: 1, clip: 0 }];
 const answer = { cases: [], stands: timings.map((timing) => [timing, standsAt(timing, 60)]) };
 for (const { text } of cases) {
-  const keys = keysFromText(text);
+  const { keys } = pathFromText(text);
   const path = pathThrough(keys, own);
   const poses = [];
   for (let frame = 0; frame < frames; frame++) {
@@ -20,13 +20,13 @@ for (const { text } of cases) {
     poses.push({ position, columns, fx: 0.5 / Math.tan((fieldOfView * Math.PI) / 360) });
   }
   const angles = keys.map((key) => ({ wanted: [key.pan, key.tilt, key.roll], found: anglesOf(poseOf(key).rotation) }));
-  answer.cases.push({ poses, angles, again: JSON.stringify(keysFromText(textFromKeys(keys))) === JSON.stringify(keys) });
+  answer.cases.push({ poses, angles, again: JSON.stringify(pathFromText(textFromPath({ keys })).keys) === JSON.stringify(keys) });
 }
 if (sceneFile) {
   const bytes = readFileSync(sceneFile);
   const scene = sceneFromBytes(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   const [, , , bend] = cases;
-  const path = pathThrough(keysFromText(bend.text), ownFieldOf(scene));
+  const path = pathThrough(pathFromText(bend.text).keys, ownFieldOf(scene));
   answer.known = [];
   for (let frame = 0; frame < frames; frame++) answer.known.push(knownShare(scene, path(frame / (frames - 1)), ownFieldOf(scene)));
 }

@@ -11,7 +11,7 @@ from synthetic_room import SETTINGS, Denoiser, begin, exact_depth, on_grid, ramp
 from test_storage_and_codec import memory
 
 from mirage_core import MirageError, load_memory, save_memory
-from mirage_core.camera_keys import keys_from_text
+from mirage_core.camera_key_text import path_from_text
 from mirage_core.learned_codec import load_codec
 from mirage_core.walk import walk
 from mirage_core.walk_files import chunk_path, load_chunks, save_chunk
@@ -73,11 +73,11 @@ def test_a_damaged_codec(tmp_path):
 
 def test_a_damaged_path_of_the_editor():
     drawn, refused = random.Random(0), 0
-    keys_from_text(KEYS)
+    path_from_text(KEYS)
     for _ in range(400):
         text = damaged(KEYS.encode(), drawn).decode("utf-8", "replace")
         try:
-            assert all(torch.isfinite(torch.tensor(key.position)).all() for key in keys_from_text(text))
+            assert all(torch.isfinite(torch.tensor(key.position)).all() for key in path_from_text(text).keys)
         except MirageError as error:
             refused += 1
             assert len(str(error)) < 600 and "\n" not in str(error)

@@ -9,6 +9,7 @@ import { Player } from "./player.mjs";
 import { fetchScene, ownFieldOf } from "./scene.mjs";
 import { failureText, hintText, stateText } from "./status.mjs";
 import { Timeline } from "./timeline.mjs";
+import { Tools } from "./tools.mjs";
 import { View } from "./view.mjs";
 
 const SLICE = 12; // milliseconds of counting before the page may go on
@@ -27,7 +28,7 @@ export class Editor {
     this.#makeButtons(element("div", root, { className: "row" }));
     const view = element("div", root, { className: "view" });
     const times = element("div", root, { className: "times" });
-    this.fields = new Fields(element("div", root, { className: "row" }), model, (change) => this.#edit(change));
+    this.#makePanels(root);
     this.player = new Player(model, () => this.#refresh());
     this.view = new View(view, model);
     this.gestures = new Gestures(this.view, model, host.edited);
@@ -35,7 +36,8 @@ export class Editor {
     this.#makeHint(element("div", view, { className: "hint" }));
     root.tabIndex = 0; // keys and, in Nodes 2.0, the wheel come only to what has the focus
     root.dataset.captureWheel = "true";
-    root.addEventListener("pointerdown", () => root.focus({ preventScroll: true }));
+    // captured: what was typed for a key is taken before another one is chosen
+    root.addEventListener("pointerdown", () => root.focus({ preventScroll: true }), { capture: true });
     root.addEventListener("keydown", (event) => this.#key(event));
     model.onChange((what) => {
       if (what === "path") this.#count();
@@ -99,6 +101,15 @@ export class Editor {
       this.gestures.end();
       this.host.undo();
     });
+  }
+
+  /** What lies below the timeline. */
+  #makePanels(root) {
+    const row = () => element("div", root, { className: "row" });
+    const edit = (change) => this.#edit(change);
+    this.state = element("div", root, { className: "state" });
+    this.tools = new Tools(row(), this.model, edit);
+    this.fields = new Fields(row(), row(), this.model, edit);
   }
 
   #makeHint(hint) {
@@ -179,11 +190,13 @@ export class Editor {
     this.throughButton.disabled = blank && !this.view.through;
     this.playButton.textContent = this.player.playing ? say("Stop") : say("Play");
     this.playButton.disabled = blank;
-    this.addButton.textContent = model.keyAtPlayhead >= 0 ? say("Set key") : say("Add key");
-    this.addButton.disabled = !editable || (this.view.through && model.keyAtPlayhead >= 0);
-    this.deleteButton.disabled = !editable || model.keys.length === 1;
+    const here = model.keyAtPlayhead;
+    this.addButton.textContent = here >= 0 ? say("Set key") : say("Add key");
+    this.addButton.disabled = !editable || (here >= 0 && (this.view.through || model.holds(here)));
+    this.deleteButton.disabled = !editable || model.keys.length === 1 || model.holds(model.chosen);
+    this.tools.refresh();
     this.fields.refresh();
-    this.fields.state.textContent = stateText(model, this.scene, this.known);
+    this.state.textContent = stateText(model, this.scene, this.known);
     this.#hint();
   }
 

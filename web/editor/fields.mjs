@@ -4,31 +4,118 @@ import { say } from "../words.mjs";
 import { described, element } from "./elements.mjs";
 import { EASINGS, NARROWEST, WIDEST } from "./keys.mjs";
 
+const SENSOR = 36; // millimetres wide: the lenses that photographers know
 const WAY_ON = { linear: "even", smooth: "smooth", "start gently": "gentle start", "stop gently": "gentle stop" };
 
-export class Fields {
-  /** row: the element to fill; edit(change): does a change of the model as one step for Undo. */
-  constructor(row, model, edit) {
-    Object.assign(this, { model, edit });
-    this.state = element("span", row, { className: "state" });
-    element("span", row, { className: "space" });
-    this.#makeLens(row);
-    this.#makeWay(row);
+const toMillimetres = (degrees) => SENSOR / 2 / Math.tan((degrees * Math.PI) / 360);
+const toDegrees = (millimetres) => (Math.atan(SENSOR / 2 / millimetres) * 360) / Math.PI;
+const shown = (value, decimals) => `${Number(value.toFixed(decimals))}`;
+
+/** A number of a key: Enter, or leaving the field, takes what was typed; Escape brings back what was there. */
+export class NumberField {
+  /**
+   * options: {name, title, step, read(key): text, write(number or null, key): its changes, unit,
+   * ofPose: whether a key that is held keeps it}.
+   */
+  constructor(parent, model, edit, options) {
+    Object.assign(this, { model, edit, ...options });
+    this.typing = null; // number of the key that is typed for
+    const label = element("label", parent, { textContent: `${options.name} `, title: options.title });
+    this.input = element("input", label, { type: "number", step: options.step });
+    described(this.input, options.label ?? options.name, options.title);
+    if (options.unit) label.append(` ${options.unit}`);
+    this.input.oninput = () => (this.typing ??= model.chosen);
+    this.input.onchange = () => this.#take();
+    this.input.onkeydown = ({ key }) => {
+      if (key === "Enter") this.#take();
+      if (key === "Escape") this.#restore();
+    };
   }
 
-  #change(changes) {
-    this.edit(() => this.model.changeKey(this.model.chosen, changes));
+  #take() {
+    const number = this.typing;
+    this.typing = null;
+    if (number === null || number >= this.model.keys.length || !this.input.validity.valid) return this.refresh();
+    const value = this.input.value === "" ? null : Number(this.input.value);
+    const changes = this.write(value, this.model.keys[number]);
+    if (changes) this.edit(() => this.model.changeKey(number, changes));
+    this.refresh();
+  }
+
+  #restore() {
+    this.typing = null;
+    this.refresh();
+  }
+
+  refresh() {
+    const { model } = this;
+    this.input.disabled = !model.editable || (this.ofPose && model.holds(model.chosen));
+    if (this.typing === null) this.input.value = model.blank ? "" : this.read(model.key);
+  }
+}
+
+export class Fields {
+  /** poses, ways: the rows to fill; edit(change): does a change of the model as one step for Undo. */
+  constructor(poses, ways, model, edit) {
+    Object.assign(this, { model, edit, numbers: [] });
+    this.#makePlace(poses);
+    this.#makeAngles(poses);
+    this.#makeLens(ways);
+    this.#makeWay(ways);
+  }
+
+  #number(row, options) {
+    const field = new NumberField(row, this.model, this.edit, { step: "any", ...options });
+    this.numbers.push(field);
+    return field;
+  }
+
+  #makePlace(row) {
+    const titles = [
+      say("Position of the chosen key to the right of the start camera; 1 is the scene's median depth"),
+      say("Position of the chosen key below the start camera; 1 is the scene's median depth"),
+      say("Position of the chosen key in front of the start camera; 1 is the scene's median depth"),
+    ];
+    titles.forEach((title, axis) => {
+      const write = (value, { position }) => {
+        if (value === null) return null;
+        return { position: position.map((old, n) => (n === axis ? value : old)) };
+      };
+      const read = ({ position }) => shown(position[axis], 5);
+      this.#number(row, { name: "XYZ"[axis], title, read, write, ofPose: true });
+    });
+  }
+
+  #makeAngles(row) {
+    const angles = {
+      pan: [say("Pan"), say("Turn of the chosen key to the right of the start camera's view, degrees")],
+      tilt: [say("Tilt"), say("Turn of the chosen key upwards from the start camera's view, degrees")],
+      roll: [say("Roll"), say("Turn of the chosen key about its own view, clockwise, degrees")],
+    };
+    for (const [angle, [name, title]] of Object.entries(angles)) {
+      const write = (value) => (value === null ? null : { [angle]: value });
+      this.#number(row, { name, title, read: (key) => shown(key[angle], 3), write, ofPose: true });
+    }
   }
 
   #makeLens(row) {
-    const title = say("Horizontal field of view of the chosen key, degrees");
-    const label = element("label", row, { textContent: `${say("Lens")} `, title });
-    this.lens = element("input", label, { type: "number", min: NARROWEST, max: WIDEST, step: 1 });
-    described(this.lens, say("Lens"), title);
-    this.lens.onchange = () => {
-      const value = this.lens.value === "" ? null : Math.max(NARROWEST, Math.min(WIDEST, Number(this.lens.value)));
-      this.#change({ field_of_view: value });
-    };
+    const lens = (degrees) => ({ field_of_view: Math.max(NARROWEST, Math.min(WIDEST, degrees)) });
+    const none = { field_of_view: null };
+    this.degrees = this.#number(row, {
+      name: say("Lens"),
+      title: say("Horizontal field of view of the chosen key, degrees; empty: the picture's own"),
+      unit: "°",
+      read: (key) => (key.field_of_view === null ? "" : shown(key.field_of_view, 2)),
+      write: (value) => (value === null ? none : lens(value)),
+    }).input;
+    this.millimetres = this.#number(row, {
+      name: "",
+      label: say("Focal length"),
+      title: say("Focal length of the chosen key, on a sensor 36 mm wide; empty: the picture's own"),
+      unit: "mm",
+      read: (key) => (key.field_of_view === null ? "" : shown(toMillimetres(key.field_of_view), 1)),
+      write: (value) => (value === null ? none : value > 0 ? lens(toDegrees(value)) : null),
+    }).input;
   }
 
   #makeWay(row) {
@@ -36,14 +123,16 @@ export class Fields {
     const label = element("label", row, { textContent: `${say("Way on")} `, title });
     this.easing = described(element("select", label), say("Way on"), title);
     for (const value of EASINGS) element("option", this.easing, { value, textContent: say(WAY_ON[value]) });
-    this.easing.onchange = () => this.#change({ easing: this.easing.value });
+    this.easing.onchange = () => {
+      this.edit(() => this.model.changeKey(this.model.chosen, { easing: this.easing.value }));
+    };
   }
 
   refresh() {
     const { key, blank, editable, keys, chosen, ownField } = this.model;
-    if (document.activeElement !== this.lens) this.lens.value = blank ? "" : (key.field_of_view ?? "");
-    this.lens.placeholder = ownField.toFixed(0);
-    this.lens.disabled = !editable;
+    for (const field of this.numbers) field.refresh();
+    this.degrees.placeholder = ownField.toFixed(0);
+    this.millimetres.placeholder = toMillimetres(ownField).toFixed(0);
     this.easing.value = blank ? "" : key.easing;
     this.easing.disabled = !editable || chosen === keys.length - 1;
   }

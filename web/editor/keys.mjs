@@ -19,10 +19,14 @@ const DEFAULT = [
   { ...EMPTY, time: 1, position: [0, 0, 0.3] },
 ];
 
-/** Read keys; an empty text means a short way forward. Throws an Error whose message says what is wrong. */
-export function keysFromText(text) {
+/**
+ * Read a path: {keys, startLocked}; an empty text means a short way forward, whose start is locked to the picture.
+ *
+ * Throws an Error whose message says what is wrong.
+ */
+export function pathFromText(text) {
   if (typeof text !== "string") throw new Error(`path: must be a text; got ${JSON.stringify(text).slice(0, 40)}.`);
-  if (!text.trim()) return DEFAULT.map((key) => ({ ...key }));
+  if (!text.trim()) return { keys: DEFAULT.map((key) => ({ ...key })), startLocked: true };
   let data;
   try {
     data = JSON.parse(text);
@@ -32,6 +36,16 @@ export function keysFromText(text) {
   if (data?.format !== FORMAT) throw new Error(`path: must be a JSON object with "format": "${FORMAT}".`);
   if (data.version !== VERSION) throw new Error(`path: must be of version ${VERSION}; got ${data.version}.`);
   if (!Array.isArray(data.keys) || !data.keys.length) throw new Error("path: keys must be a list of at least one key.");
+  return { keys: keysOf(data), startLocked: switchOf(data, "start_locked") };
+}
+
+function switchOf(data, name) {
+  const value = data[name] ?? false;
+  if (typeof value !== "boolean") throw new Error(`path: ${name} must be true or false; got ${JSON.stringify(value)}.`);
+  return value;
+}
+
+function keysOf(data) {
   const keys = data.keys.map((one, n) => checked(one, n + 1));
   keys.slice(1).forEach((after, n) => {
     if (!(keys[n].time < after.time)) {
@@ -63,9 +77,10 @@ function checked(one, number) {
 }
 
 /** JSON with a line per key, for hands that edit it. */
-export function textFromKeys(keys) {
+export function textFromPath({ keys, startLocked }) {
   const lines = keys.map((key) => `  ${JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, key[name]])))}`);
-  return `{"format": "${FORMAT}", "version": ${VERSION}, "keys": [\n${lines.join(",\n")}\n]}`;
+  const options = startLocked ? '"start_locked": true, ' : "";
+  return `{"format": "${FORMAT}", "version": ${VERSION}, ${options}"keys": [\n${lines.join(",\n")}\n]}`;
 }
 
 const rounded = (value, decimals) => Number(value.toFixed(decimals)) + 0; // + 0: no negative zero

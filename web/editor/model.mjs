@@ -1,8 +1,10 @@
 /** What the editor edits: keys, which one is chosen, where the playhead is. The text is the widget's value. */
 
-import { anglesOf, keysFromText, pathThrough, roundedKey, textFromKeys } from "./keys.mjs";
+import { AT_THE_PICTURE, looped, mirrored, poseOfKey, without } from "./edits.mjs";
+import { anglesOf, pathFromText, pathThrough, roundedKey, textFromPath } from "./keys.mjs";
 
 const CLOSEST = 1e-4; // between the times of two keys
+let copied = null; // a pose that can be put on any key of any editor
 
 export class PathModel {
   #text = "";
@@ -45,7 +47,7 @@ export class PathModel {
 
   /** Begin anew instead of a text that cannot be read. */
   startAnew() {
-    this.text = textFromKeys(keysFromText(""));
+    this.text = textFromPath(pathFromText(""));
   }
 
   /** Whether there is no path to show: it cannot be read, or has not come yet. The keys are then those of no text. */
@@ -64,6 +66,15 @@ export class PathModel {
 
   get key() {
     return this.keys[this.chosen];
+  }
+
+  /** Whether a key cannot leave its pose and its time: the first one, locked to the picture. */
+  holds(number) {
+    return this.startLocked && number === 0;
+  }
+
+  get hasCopy() {
+    return copied !== null;
   }
 
   /** What an editor made anew takes over beside the text. */
@@ -124,23 +135,52 @@ export class PathModel {
     if (here >= 0) return this.changeKey(here, { position: pose.position, ...anglesOf(pose.rotation) });
     const before = this.keys.findLastIndex((key) => key.time < this.time);
     const { field_of_view = null, easing } = this.keys[before] ?? {};
-    const like = { field_of_view, easing: easing === "smooth" ? easing : "linear" }; // a gentle start or stop is there once
-    const key = { ...like, time: this.time, position: pose.position, ...anglesOf(pose.rotation) };
+    const way = easing === "smooth" ? easing : "linear"; // a gentle start or stop is there once
+    const key = { field_of_view, easing: way, time: this.time, position: pose.position, ...anglesOf(pose.rotation) };
     this.keys.splice(before + 1, 0, roundedKey(key));
     this.#choice = before + 1;
     this.#edited();
   }
 
+  /** Change a key; of one that is held only the lens and the way on. */
   changeKey(number, changes) {
     if (!this.editable) return;
-    this.keys[number] = roundedKey({ ...this.keys[number], ...changes });
+    const held = this.holds(number) ? { ...AT_THE_PICTURE, time: 0 } : {};
+    this.keys[number] = roundedKey({ ...this.keys[number], ...changes, ...held });
     this.#choice = number;
+    this.#edited();
+  }
+
+  /** Lock the first key to the picture, where it is put, or let it go. */
+  lockStart(locked) {
+    if (!this.editable) return;
+    this.startLocked = locked;
+    this.changeKey(0, {});
+  }
+
+  copyPose() {
+    if (!this.blank) copied = poseOfKey(this.key);
+    this.#changed("choice");
+  }
+
+  pastePose() {
+    if (copied) this.changeKey(this.chosen, copied);
+  }
+
+  mirrorPose() {
+    this.changeKey(this.chosen, mirrored(this.key));
+  }
+
+  /** Let the path end where it begins. */
+  loop() {
+    if (!this.editable) return;
+    this.keys = looped(this.keys);
     this.#edited();
   }
 
   /** Give a key another time: a whole frame, between its neighbours. */
   retime(number, time) {
-    if (!this.editable) return;
+    if (!this.editable || this.holds(number)) return;
     const step = Math.max(this.frames > 1 ? 1 / (this.frames - 1) : 0, CLOSEST);
     const lowest = number > 0 ? this.keys[number - 1].time + step : 0;
     const highest = number < this.keys.length - 1 ? this.keys[number + 1].time - step : 1;
@@ -151,26 +191,30 @@ export class PathModel {
   }
 
   deleteKey() {
-    if (!this.editable || this.keys.length === 1) return;
-    this.keys.splice(this.chosen, 1);
+    if (!this.editable || this.holds(this.chosen)) return;
+    this.keys = without(this.keys, [this.chosen]);
     this.#choice = this.chosen;
     this.#edited();
   }
 
   #read() {
-    this.keys = keysFromText("");
+    this.#take(pathFromText(""));
     this.error = null; // why the text cannot be read
     try {
-      if (!this.linked) this.keys = keysFromText(this.#text);
-      else if (!this.blank) this.keys = keysFromText(this.came.path);
+      if (!this.linked) this.#take(pathFromText(this.#text));
+      else if (!this.blank) this.#take(pathFromText(this.came.path));
     } catch (error) {
       this.error = error.message;
     }
     this.#changed("path");
   }
 
+  #take({ keys, startLocked }) {
+    Object.assign(this, { keys, startLocked });
+  }
+
   #edited() {
-    this.#text = textFromKeys(this.keys);
+    this.#text = textFromPath(this);
     this.#changed("path");
   }
 

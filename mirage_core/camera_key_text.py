@@ -1,0 +1,112 @@
+"""The text of a camera path: JSON that the Camera Path Editor, or a hand, wrote. web/editor/keys.mjs reads the same."""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .camera_keys import EASINGS, CameraKey
+from .errors import MirageError, brief, damage_refused
+
+FORMAT, VERSION = "mirage-camera-keys", 1
+NARROWEST, WIDEST = 10.0, 179.0  # degrees
+MOST = 1e6  # size of any number: beyond it float32 has no place for the steps of a camera
+DEFAULT = (CameraKey(0.0, easing="smooth"), CameraKey(1.0, position=(0.0, 0.0, 0.3)))
+
+
+@dataclass(frozen=True)
+class DrawnPath:
+    """What a path's text says.
+
+    Attributes:
+        keys: in the order of their times.
+        start_locked: the editor keeps the first key at the picture's camera and at time 0; the cameras do not ask.
+    """
+
+    keys: tuple[CameraKey, ...] = DEFAULT
+    start_locked: bool = True
+
+
+def path_from_text(text: str) -> DrawnPath:
+    """Read a path as the editor, or a hand, wrote it; an empty text means a short way forward, with a locked start.
+
+    Raises:
+        MirageError: it is no such JSON; the text says which key and which value.
+    """
+    if not text.strip():
+        return DrawnPath()
+    with damage_refused("path:", "the keys of a camera path"):
+        return _path(text)
+
+
+def _path(text: str) -> DrawnPath:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
+        raise MirageError(f"path: must be JSON; {error}.") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {brief(text)!r}.')
+    if data.get("version") != VERSION:
+        raise MirageError(f"path: must be of version {VERSION}; got {brief(repr(data.get('version')))}.")
+    if not isinstance(data.get("keys"), list) or not data["keys"]:
+        raise MirageError(f"path: keys must be a list of at least one key; got {brief(repr(data.get('keys')))}.")
+    return DrawnPath(_keys(data["keys"]), start_locked=_switch(data, "start_locked"))
+
+
+def _switch(data: dict, name: str) -> bool:
+    value = data.get(name, False)
+    if not isinstance(value, bool):
+        raise MirageError(f"path: {name} must be true or false; got {brief(repr(value), 40)}.")
+    return value
+
+
+def _keys(rows: list) -> tuple[CameraKey, ...]:
+    keys = tuple(_key(number, one) for number, one in enumerate(rows, start=1))
+    for number, (one, after) in enumerate(pairwise(keys), start=1):
+        if not one.time < after.time:
+            raise MirageError(
+                f"path: keys must come in the order of their times; key {number} is at {one.time:g}, "
+                f"key {number + 1} at {after.time:g}."
+            )
+    return keys
+
+
+def _key(number: int, one: object) -> CameraKey:
+    known = set(CameraKey.__dataclass_fields__)
+    if not isinstance(one, dict) or "time" not in one or not set(one) <= known:
+        raise MirageError(
+            f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {brief(repr(one))}."
+        )
+    fov, target = one.get("field_of_view"), one.get("target")
+    key = CameraKey(
+        time=_number(number, "time", one["time"]),
+        position=_place(number, "position", one.get("position", [0.0, 0.0, 0.0])),
+        **{name: _number(number, name, one.get(name, 0.0)) for name in ("pan", "tilt", "roll")},
+        field_of_view=None if fov is None else _number(number, "field_of_view", fov),
+        easing=one.get("easing", "linear"),
+        target=None if target is None else _place(number, "target", target),
+    )
+    if not 0.0 <= key.time <= 1.0:
+        raise MirageError(f"path: key {number}: time must lie in 0..1; got {key.time:g}.")
+    if key.field_of_view is not None and not NARROWEST <= key.field_of_view <= WIDEST:
+        raise MirageError(
+            f"path: key {number}: field_of_view must lie in {NARROWEST:g}..{WIDEST:g}; got {key.field_of_view:g}."
+        )
+    if key.easing not in list(EASINGS):  # what came may be no text, and not hashable
+        raise MirageError(
+            f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {brief(repr(key.easing))}."
+        )
+    return key
+
+
+def _place(number: int, name: str, value: object) -> tuple[float, float, float]:
+    if not isinstance(value, list) or len(value) != 3:
+        raise MirageError(f"path: key {number}: {name} must be three numbers; got {brief(repr(value))}.")
+    return tuple(_number(number, name, one) for one in value)
+
+
+def _number(number: int, name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
+        raise MirageError(
+            f"path: key {number}: {name} must be a number; got {brief(repr(value), 40)}. Its size may be {MOST:g}."
+        )
+    return float(value)
