@@ -1,7 +1,7 @@
 """The text of a camera path: JSON that the Camera Path Editor, or a hand, wrote. web/editor/keys.mjs reads the same."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from .camera_keys import EASINGS, CameraKey
@@ -20,10 +20,12 @@ class DrawnPath:
     Attributes:
         keys: in the order of their times.
         start_locked: the editor keeps the first key at the picture's camera and at time 0; the cameras do not ask.
+        constant_speed: as ``keyed_path`` has it.
     """
 
     keys: tuple[CameraKey, ...] = DEFAULT
     start_locked: bool = True
+    constant_speed: bool = False
 
 
 def path_from_text(text: str) -> DrawnPath:
@@ -38,6 +40,16 @@ def path_from_text(text: str) -> DrawnPath:
         return _path(text)
 
 
+def text_from_path(path: DrawnPath) -> str:
+    """The text that the editor would write: a line per key, and only the options that are on."""
+    options = "".join(f'"{name}": true, ' for name in ("start_locked", "constant_speed") if getattr(path, name))
+    rows = [
+        {name: value for name, value in asdict(key).items() if (name, value) != ("target", None)} for key in path.keys
+    ]
+    lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
+    return f'{{"format": "{FORMAT}", "version": {VERSION}, {options}"keys": [\n{lines}\n]}}'
+
+
 def _path(text: str) -> DrawnPath:
     try:
         data = json.loads(text)
@@ -49,7 +61,8 @@ def _path(text: str) -> DrawnPath:
         raise MirageError(f"path: must be of version {VERSION}; got {brief(repr(data.get('version')))}.")
     if not isinstance(data.get("keys"), list) or not data["keys"]:
         raise MirageError(f"path: keys must be a list of at least one key; got {brief(repr(data.get('keys')))}.")
-    return DrawnPath(_keys(data["keys"]), start_locked=_switch(data, "start_locked"))
+    options = {name: _switch(data, name) for name in ("start_locked", "constant_speed")}
+    return DrawnPath(_keys(data["keys"]), **options)
 
 
 def _switch(data: dict, name: str) -> bool:

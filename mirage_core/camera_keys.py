@@ -16,6 +16,8 @@ from .splines import neighbours, pose_spline
 # speeds at the start and at the end of the way to the next key, 1 = even; None: as the ways beside it have them
 EASINGS = {"linear": (1.0, 1.0), "smooth": None, "start gently": (0.0, 2.0), "stop gently": (2.0, 0.0)}
 FASTEST = 3.0  # such a speed at its end: a faster cubic way would turn back
+STILL = 1e-4  # median depths: on a way shorter than this the camera stays where it is
+PIECES = 64  # of the way from key to key, by which its length is measured
 NO_AIM = 1e-6  # median depths: a camera this near to its target keeps its own view
 
 
@@ -46,7 +48,9 @@ class CameraKey:
     target: tuple[float, float, float] | None = None
 
 
-def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_depth: float) -> Cameras:
+def keyed_path(
+    keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_depth: float, constant_speed: bool = False
+) -> Cameras:
     """Move a camera through keys; before the first and after the last it stands still.
 
     Positions and rotations run along ``pose_spline``, the field of view evenly, both with the easing of the key before.
@@ -55,13 +59,16 @@ def keyed_path(keys: tuple[CameraKey, ...], start: Cameras, frames: int, scene_d
         start: one camera, in whose frame the keys are; its principal point and its pixels' shape are kept.
         frames: how many cameras to make, one per video frame.
         scene_depth: scene units per unit of the keys' positions.
+        constant_speed: move at one speed from the first key to the last: of the times between, and of the easings,
+            only how long the camera stays on the spot, and turns there, is kept.
 
     Raises:
         MirageError: ``start`` is not one camera, or frames or depth are not positive.
     """
     check_start(start, frames, scene_depth)
     keys = tuple(_aimed(key) for key in keys)
-    along = _along(keys, torch.linspace(0.0, 1.0, frames, dtype=torch.float64))  # (F,) fractional key numbers
+    times = torch.linspace(0.0, 1.0, frames, dtype=torch.float64)
+    along = (_along_at_one_speed if constant_speed else _along)(keys, times)  # (F,) fractional key numbers
     poses = _looking_at_targets(pose_spline(torch.stack([_pose(key) for key in keys]), along), keys, along)
     poses[:, :3, 3] *= scene_depth
     own = math.degrees(2 * math.atan(0.5 / float(start.K[0, 0, 0])))
@@ -84,6 +91,25 @@ def _along(keys: tuple[CameraKey, ...], times: Tensor) -> Tensor:
     share = (times - at[low]) / (at[low + 1] - at[low])
     speeds = torch.tensor(_speeds(keys), dtype=torch.float64)[low]  # (F, 2)
     return low + _eased(share, *speeds.unbind(dim=1))
+
+
+def _along_at_one_speed(keys: tuple[CameraKey, ...], times: Tensor) -> Tensor:
+    """As ``_along``, at one speed on all ways on which the camera moves; the others take the time of their keys."""
+    if len(keys) == 1:
+        return torch.zeros_like(times)
+    at = torch.tensor([key.time for key in keys], dtype=torch.float64)
+    pieces = torch.arange((len(keys) - 1) * PIECES + 1, dtype=torch.float64) / PIECES
+    places = pose_spline(torch.stack([_pose(key) for key in keys]), pieces)[:, :3, 3]
+    lengths = places.diff(dim=0).norm(dim=1).view(-1, PIECES)  # (N - 1, PIECES)
+    spans, ways = at.diff(), lengths.sum(dim=1)
+    moves = ways > STILL
+    slowness = spans[moves].sum() / ways[moves].sum().clamp(min=STILL)
+    took = torch.where(moves.unsqueeze(1), lengths * slowness, spans.unsqueeze(1) / PIECES).flatten()
+    reached = torch.cat([at[:1], at[0] + took.cumsum(dim=0)])  # when each piece begins
+    times = times.clamp(at[0], at[-1])
+    low = (torch.searchsorted(reached, times, right=True) - 1).clamp(0, len(took) - 1)
+    share = ((times - reached[low]) / took[low].clamp(min=1e-12)).clamp(0.0, 1.0)
+    return (low + share) / PIECES
 
 
 def _speeds(keys: tuple[CameraKey, ...]) -> list[tuple[float, float]]:

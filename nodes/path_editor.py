@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..mirage_core import Geometry, LatentMemory, MirageError
-from ..mirage_core.camera_key_text import path_from_text
+from ..mirage_core import Cameras, Geometry, LatentMemory, MirageError
+from ..mirage_core.camera_fitting import keys_from_cameras
+from ..mirage_core.camera_key_text import DrawnPath, path_from_text, text_from_path
 from ..mirage_core.camera_keys import keyed_path
 from .host.editor_file import write_surroundings
 from .types import CAMERA, CamerasSocket, GeometrySocket, MemorySocket
@@ -40,6 +41,12 @@ class CameraPathEditor(io.ComfyNode):
                 MemorySocket.Input(
                     "memory", optional=True, tooltip="Shown as points, and what coverage is counted by."
                 ),
+                CamerasSocket.Input(
+                    "cameras",
+                    optional=True,
+                    tooltip="A path from a file or from another node. It is not used as it is: after Show scene the "
+                    "button Take as keys of the editor puts keys along it, in place of those that are there.",
+                ),
             ],
             outputs=[CamerasSocket.Output(display_name="cameras", tooltip="One camera per video frame.")],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
@@ -55,12 +62,25 @@ class CameraPathEditor(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, geometry: Geometry, frames: int, path: str, memory: LatentMemory | None = None) -> io.NodeOutput:
-        cameras = keyed_path(path_from_text(path).keys, geometry.cameras[0], frames, geometry.median_depth)
+    def execute(
+        cls,
+        geometry: Geometry,
+        frames: int,
+        path: str,
+        memory: LatentMemory | None = None,
+        cameras: Cameras | None = None,
+    ) -> io.NodeOutput:
+        drawn = path_from_text(path)
+        start, depth = geometry.cameras[0], geometry.median_depth
+        moved = keyed_path(drawn.keys, start, frames, depth, constant_speed=drawn.constant_speed)
         # the page cannot know what comes through a link
         came = {"path": path, "frames": frames, "linked": cls._linked("path", "frames")}
         file = write_surroundings(geometry, memory)
-        return io.NodeOutput(cameras, ui={"mirage_scene": [file], "mirage_path": [came]})
+        shown = {"mirage_scene": [file], "mirage_path": [came]}
+        if cameras is not None:
+            fitted = DrawnPath(keys_from_cameras(cameras, start, depth), start_locked=False)
+            shown["mirage_taken"] = [text_from_path(fitted)]
+        return io.NodeOutput(moved, ui=shown)
 
     @classmethod
     def _linked(cls, *names: str) -> list[str]:

@@ -21,7 +21,8 @@ START = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(VECTORS["K"]))
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
 def test_a_path_goes_where_the_recorded_one_goes(case):
-    path = keyed_path(path_from_text(case["text"]).keys, START, VECTORS["frames"], scene_depth=1.0)
+    drawn = path_from_text(case["text"])
+    path = keyed_path(drawn.keys, START, VECTORS["frames"], 1.0, constant_speed=drawn.constant_speed)
     wanted = torch.tensor([pose["position"] for pose in case["poses"]])
     torch.testing.assert_close(path.centers, wanted, atol=2e-6, rtol=0)
     wanted = torch.tensor([pose["rotation"] for pose in case["poses"]])
@@ -147,6 +148,26 @@ def test_an_easing_starts_and_ends_at_the_keys_and_never_turns_back(easing):
     assert (steps >= -1e-6).all()
     gentle_start, gentle_end = float(steps[0]) < 0.003, float(steps[-1]) < 0.003
     assert (gentle_start, gentle_end) == (easing in ("smooth", "start gently"), easing in ("smooth", "stop gently"))
+
+
+def test_at_constant_speed_the_steps_are_equal_and_stays_on_the_spot_are_kept():
+    places = [(0, 0, 0), (0.1, 0, 0), (0.1, 0, 0), (0.3, 0, 0.9), (-0.5, 0.2, 1.5)]
+    keys = tuple(
+        CameraKey(time, place, pan=45.0 * (n > 1), easing="stop gently")
+        for n, (time, place) in enumerate(zip((0.1, 0.2, 0.4, 0.5, 0.9), places, strict=True))
+    )
+    path = keyed_path(keys, START, 1001, 1.0, constant_speed=True)
+    steps = path.centers.diff(dim=0).norm(dim=1)
+    assert steps[:100].max() == 0 and steps[900:].max() < 1e-7
+    moving = steps > 1e-7
+    assert int((~moving[100:900]).sum()) == pytest.approx(200, abs=2)  # it turns on the spot from 0.2 to 0.4
+    inside = steps[100:900][moving[100:900]][1:-1]
+    assert float(inside.quantile(0.99) / inside.quantile(0.01)) < 1.05
+    for key in keys:
+        assert float((path.centers - torch.tensor(key.position).float()).norm(dim=1).min()) < 2e-3
+    even = keyed_path(keys[1:3], START, 11, 1.0, constant_speed=True)  # a path that only turns
+    assert float(even.centers.diff(dim=0).abs().max()) == 0
+    assert float(even.cam2world[3, 0, 2]) == pytest.approx(math.sin(math.radians(22.5)), abs=1e-6)
 
 
 def test_before_the_first_key_and_after_the_last_the_camera_stands():

@@ -71,6 +71,21 @@ def test_the_page_is_told_the_path_and_the_length_that_came(server):
     assert came == {"path": BEND, "frames": 17, "linked": ["path"]}
 
 
+def test_input_cameras_are_offered_as_keys_and_the_text_stays_the_path(server):
+    from mirage_core.camera_key_text import path_from_text
+
+    moved = path(["lift", 1], 33, "orbit", degrees=20.0)
+    prompt = {**remember(), "moved": moved, "editor": edited(frames=13, cameras=["moved", 0])}
+    (taken,) = server.run(prompt)["outputs"]["editor"]["mirage_taken"]
+    keys = path_from_text(taken).keys
+    assert len(keys) < 15 and keys[-1].time == 1.0 and keys[-1].pan == pytest.approx(-20, abs=0.01)
+    prompt["editor"] = edited(frames=33, text=taken)
+    fitted = run_and_keep(server, prompt, "fitted", cameras=["editor", 0])["cam2world"]
+    wanted = run_and_keep(server, prompt, "wanted", cameras=["moved", 0])["cam2world"]
+    depth = json.loads(safe_open(scene_file(server, prompt), "np").metadata()["scene"])["scene_depth"]
+    assert float((fitted - wanted)[:, :3, 3].norm(dim=1).max()) / depth < 0.0051
+
+
 def test_without_a_memory_the_depth_is_shown(server):
     with safe_open(scene_file(server, {**remember(), "editor": edited()}), "np") as file:
         xyz, rgb = file.get_tensor("xyz"), file.get_tensor("rgb")

@@ -52,19 +52,36 @@ CASES = {
         CameraKey(0.8, (-0.2, 0, 1), pan=-20, easing="smooth"),
         CameraKey(1, (-0.2, 0.1, 1.2), pan=-20),
     ),
+    "looking at targets on the way, and away from them": (
+        CameraKey(0, (-0.5, 0.1, 0), target=(0, 0, 1), easing="smooth"),
+        CameraKey(0.3, (0.6, 0, 0.2), target=(0, 0, 1), roll=20, easing="smooth"),
+        CameraKey(0.6, (0.8, -0.2, 0.9), target=(-0.4, 0.2, 2), easing="stop gently"),
+        CameraKey(0.8, (0.2, 0, 1), pan=30, tilt=10),
+        CameraKey(1, (0, 0, 1.2), target=(2, 0, 1), roll=-5),
+    ),
 }
 
 
-def text_of(keys: tuple[CameraKey, ...]) -> str:
+def row_of(key: CameraKey) -> dict:
+    row = asdict(key)
+    return row if key.target is not None else {name: value for name, value in row.items() if name != "target"}
+
+
+def text_of(keys: tuple[CameraKey, ...], constant_speed: bool) -> str:
     """The JSON that ``path_from_text`` reads."""
-    return json.dumps({"format": FORMAT, "version": VERSION, "keys": [asdict(key) for key in keys]})
+    options = {"constant_speed": True} if constant_speed else {}
+    return json.dumps({"format": FORMAT, "version": VERSION, **options, "keys": [row_of(key) for key in keys]})
+
+
+AT_ONE_SPEED = "smooth beside every other way"  # again, so
 
 
 def main() -> None:
     start = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(K))
     cases = []
-    for name, keys in CASES.items():
-        path = keyed_path(keys, start, FRAMES, scene_depth=1.0)
+    for name, keys in (*CASES.items(), ("at one speed", CASES[AT_ONE_SPEED])):
+        constant = name == "at one speed"
+        path = keyed_path(keys, start, FRAMES, scene_depth=1.0, constant_speed=constant)
         rows = [
             {
                 "position": [round(x, 6) for x in pose[:3, 3].tolist()],
@@ -73,7 +90,7 @@ def main() -> None:
             }
             for pose, matrix in zip(path.cam2world, path.K, strict=True)
         ]
-        cases.append({"name": name, "text": text_of(keys), "poses": rows})
+        cases.append({"name": name, "text": text_of(keys, constant), "poses": rows})
     FILE.write_text(json.dumps({"frames": FRAMES, "K": K, "cases": cases}, indent=1) + "\n")
 
 

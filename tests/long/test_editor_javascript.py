@@ -3,8 +3,13 @@
 import json
 
 import pytest
+import torch
 from javascript import VECTORS, path_editor
 
+from mirage_core import Cameras
+from mirage_core.camera_key_text import path_from_text
+from mirage_core.camera_keys import keyed_path
+from mirage_core.paths import MOVES, TURNS, Move, camera_path
 from mirage_core.timing import Timing
 
 RECORDED = json.loads(VECTORS.read_text())
@@ -39,3 +44,16 @@ def test_the_page_reads_its_own_text_and_its_own_angles(computed, number):
     assert case["again"]
     for angles in case["angles"]:
         assert list(angles["found"].values()) == pytest.approx(angles["wanted"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_preset_of_the_page_is_the_move_of_the_camera_path_node(computed, name):
+    presets = dict(computed["presets"])
+    assert tuple(presets) == MOVES
+    start = Cameras(torch.eye(4).unsqueeze(0), torch.tensor(RECORDED["K"]))
+    amount = 20.0 if name in TURNS else 0.1 if name in ("spiral", "figure eight") else 0.3  # as the node offers them
+    wanted = camera_path(start, Move(name, amount), 97, 1.0)
+    found = keyed_path(path_from_text(presets[name]).keys, start, 97, 1.0)
+    assert float((found.centers - wanted.centers).norm(dim=1).max()) < 0.008  # of the median depth
+    forward = (found.cam2world[:, :3, 2] - wanted.cam2world[:, :3, 2]).norm(dim=1)  # radians, about
+    assert float(forward.max()) < 0.01

@@ -1,32 +1,33 @@
 /** The keys of a path, as text and as poses: the same as mirage_core/camera_keys.py. */
 
-import { multiply, poseSpline, rotated } from "./spline.mjs";
+import { EASINGS, atOneSpeed, byEasings, timesAtOneSpeed } from "./pace.mjs";
+import { add, length, multiply, poseSpline, rotated, scaled } from "./spline.mjs";
+
+export { EASINGS };
 
 const FORMAT = "mirage-camera-keys";
 const VERSION = 1;
-// speeds at the start and at the end of the way to the next key, 1 = even; null: as the ways beside it have them
-const SPEEDS = { linear: [1, 1], smooth: null, "start gently": [0, 2], "stop gently": [2, 0] };
-const FASTEST = 3; // such a speed at its end: a faster cubic way would turn back
-export const EASINGS = Object.keys(SPEEDS);
-const FIELDS = ["time", "position", "pan", "tilt", "roll", "field_of_view", "easing"];
+const FIELDS = ["time", "position", "pan", "tilt", "roll", "field_of_view", "easing", "target"];
 export const [NARROWEST, WIDEST] = [10, 179]; // degrees
 const MOST = 1e6; // size of any number
+const NO_AIM = 1e-6; // median depths: a camera this near to its target keeps its own view
 const DECIMALS = { time: 6, position: 5, angle: 3 };
 
-const EMPTY = { position: [0, 0, 0], pan: 0, tilt: 0, roll: 0, field_of_view: null, easing: "linear" };
+const EMPTY = { position: [0, 0, 0], pan: 0, tilt: 0, roll: 0, field_of_view: null, easing: "linear", target: null };
 const DEFAULT = [
   { ...EMPTY, time: 0, easing: "smooth" },
   { ...EMPTY, time: 1, position: [0, 0, 0.3] },
 ];
 
 /**
- * Read a path: {keys, startLocked}; an empty text means a short way forward, whose start is locked to the picture.
+ * Read a path: {keys, startLocked, constantSpeed}; an empty text means a short way forward, its start locked to the
+ * picture.
  *
  * Throws an Error whose message says what is wrong.
  */
 export function pathFromText(text) {
   if (typeof text !== "string") throw new Error(`path: must be a text; got ${JSON.stringify(text).slice(0, 40)}.`);
-  if (!text.trim()) return { keys: DEFAULT.map((key) => ({ ...key })), startLocked: true };
+  if (!text.trim()) return { keys: DEFAULT.map((key) => ({ ...key })), startLocked: true, constantSpeed: false };
   let data;
   try {
     data = JSON.parse(text);
@@ -36,7 +37,8 @@ export function pathFromText(text) {
   if (data?.format !== FORMAT) throw new Error(`path: must be a JSON object with "format": "${FORMAT}".`);
   if (data.version !== VERSION) throw new Error(`path: must be of version ${VERSION}; got ${data.version}.`);
   if (!Array.isArray(data.keys) || !data.keys.length) throw new Error("path: keys must be a list of at least one key.");
-  return { keys: keysOf(data), startLocked: switchOf(data, "start_locked") };
+  const options = { startLocked: switchOf(data, "start_locked"), constantSpeed: switchOf(data, "constant_speed") };
+  return { keys: keysOf(data), ...options };
 }
 
 function switchOf(data, name) {
@@ -61,10 +63,13 @@ function checked(one, number) {
   const strange = Object.keys(one).filter((name) => !FIELDS.includes(name));
   if (strange.length) throw new Error(`${where} may have ${FIELDS.join(", ")}; got ${strange.join(", ")}.`);
   const key = { ...EMPTY, ...one };
-  if (!Array.isArray(key.position) || key.position.length !== 3) {
-    throw new Error(`${where}: position must be three numbers.`);
+  for (const name of ["position", "target"]) {
+    if (key[name] === null && name === "target") continue;
+    const three = Array.isArray(key[name]) && key[name].length === 3;
+    if (!three) throw new Error(`${where}: ${name} must be three numbers.`);
   }
-  const numbers = [...key.position, key.time, key.pan, key.tilt, key.roll, key.field_of_view ?? 1];
+  const places = [...key.position, ...(key.target ?? [])];
+  const numbers = [...places, key.time, key.pan, key.tilt, key.roll, key.field_of_view ?? 1];
   if (!numbers.every((value) => Number.isFinite(value) && Math.abs(value) <= MOST)) {
     throw new Error(`${where}: time, position and angles must be numbers of at most ${MOST} in size.`);
   }
@@ -76,21 +81,24 @@ function checked(one, number) {
   return key;
 }
 
-/** JSON with a line per key, for hands that edit it. */
-export function textFromPath({ keys, startLocked }) {
-  const lines = keys.map((key) => `  ${JSON.stringify(Object.fromEntries(FIELDS.map((name) => [name, key[name]])))}`);
-  const options = startLocked ? '"start_locked": true, ' : "";
+/** JSON with a line per key, for hands that edit it; a target is there only where a key has one. */
+export function textFromPath({ keys, startLocked, constantSpeed }) {
+  const names = (key) => FIELDS.filter((name) => name !== "target" || key.target);
+  const row = (key) => JSON.stringify(Object.fromEntries(names(key).map((name) => [name, key[name]])));
+  const lines = keys.map((key) => `  ${row(key)}`);
+  const options = `${startLocked ? '"start_locked": true, ' : ""}${constantSpeed ? '"constant_speed": true, ' : ""}`;
   return `{"format": "${FORMAT}", "version": ${VERSION}, ${options}"keys": [\n${lines.join(",\n")}\n]}`;
 }
 
 const rounded = (value, decimals) => Number(value.toFixed(decimals)) + 0; // + 0: no negative zero
 
-/** A key whose numbers are as the text will hold them. */
-export function roundedKey(key) {
+/** A key whose numbers are as the text will hold them; pan and tilt are those that look at its target. */
+export function roundedKey(given) {
+  const place = (values) => values && values.map((value) => rounded(value, DECIMALS.position));
+  const key = aimed({ ...given, position: place(given.position), target: place(given.target) });
   return {
     ...key,
     time: rounded(key.time, DECIMALS.time),
-    position: key.position.map((value) => rounded(value, DECIMALS.position)),
     pan: rounded(key.pan, DECIMALS.angle),
     tilt: rounded(key.tilt, DECIMALS.angle),
     roll: rounded(key.roll, DECIMALS.angle),
@@ -105,8 +113,24 @@ const turnAbout = (axis, angle) => {
   return q;
 };
 
-/** Pose of a key: pan about y, then tilt about x, then roll about z. */
-export function poseOf(key) {
+/** Pan and tilt, degrees, that look along a way. */
+export const anglesTo = ([x, y, z]) => ({
+  pan: degrees(Math.atan2(x, z)),
+  tilt: degrees(Math.asin(Math.max(-1, Math.min(1, -y / Math.max(Math.hypot(x, y, z), NO_AIM))))),
+});
+
+const wayTo = (target, position) => add(target, scaled(position, -1));
+
+/** The key with the pan and tilt that look at its target. */
+function aimed(key) {
+  if (!key.target) return key;
+  const way = wayTo(key.target, key.position);
+  return length(way) > NO_AIM ? { ...key, ...anglesTo(way) } : key;
+}
+
+/** Pose of a key, which looks at its target where it has one: pan about y, then tilt about x, then roll about z. */
+export function poseOf(given) {
+  const key = aimed(given);
   const rotation = multiply(multiply(turnAbout(1, key.pan), turnAbout(0, key.tilt)), turnAbout(2, key.roll));
   return { position: key.position, rotation };
 }
@@ -123,48 +147,38 @@ export function anglesOf(rotation) {
   };
 }
 
-/** Speeds at the start and at the end of every way between keys, 1 = even. */
-function speedsBetween(keys) {
-  const pairs = keys.slice(1).map((after, n) => [keys[n], after]);
-  const spans = pairs.map(([one, after]) => after.time - one.time);
-  const poses = keys.map(({ position, pan, tilt, roll }) => `${[...position, pan, tilt, roll]}`);
-  const holds = spans.map((_, n) => poses[n] === poses[n + 1]);
-  const given = pairs.map(([one]) => SPEEDS[one.easing]);
-  /** Of a smooth way at key n, where the way `beside` it has its end 0 or 1. */
-  const smooth = (way, n, beside, end) => {
-    if (beside < 0 || beside >= spans.length) return 0;
-    if (holds[beside]) return 1; // the curve itself stands still there
-    if (!given[beside]) return (2 * spans[way]) / (keys[n + 1].time - keys[n - 1].time);
-    return Math.min((given[beside][end] * spans[way]) / spans[beside], FASTEST);
-  };
-  return given.map((speeds, n) => speeds ?? [smooth(n, n, n - 1, 1), smooth(n, n + 1, n + 1, 0)]);
-}
-
-/** The cubic way from 0 to 1 that has these speeds at its ends. */
-function eased([first, last], u) {
-  const v = 1 - u;
-  return u * (u * u + (3 - last) * u * v + first * v * v);
+/** The keys with the times at which a camera at one speed is at them, at least `apart` from each other. */
+export function pacedKeys(keys, apart) {
+  const times = timesAtOneSpeed(keys, poseSpline(keys.map(poseOf)), apart);
+  return keys.map((key, n) => roundedKey({ ...key, time: times[n] }));
 }
 
 /**
- * Return the function from a time 0..1 to {position, rotation, fieldOfView} there.
+ * Return the function from a time 0..1 to {position, rotation, fieldOfView} there, and the target looked at, if any.
  *
  * ownField: horizontal field of view of the start camera, degrees, where a key names none.
  */
-export function pathThrough(keys, ownField) {
+export function pathThrough(given, ownField, constantSpeed = false) {
+  const keys = given.map(aimed);
   const spline = poseSpline(keys.map(poseOf));
-  const speeds = speedsBetween(keys);
+  const along = constantSpeed ? atOneSpeed(keys, spline) : byEasings(keys);
   const fields = keys.map((key) => key.field_of_view ?? ownField);
   return (time) => {
-    let along = 0;
-    if (keys.length > 1) {
-      const at = Math.max(keys[0].time, Math.min(keys[keys.length - 1].time, time));
-      let low = keys.findLastIndex((key) => key.time <= at);
-      low = Math.min(low, keys.length - 2);
-      along = low + eased(speeds[low], (at - keys[low].time) / (keys[low + 1].time - keys[low].time));
-    }
-    const low = Math.min(Math.floor(along), Math.max(keys.length - 2, 0));
+    const at = along(time);
+    const low = Math.min(Math.floor(at), Math.max(keys.length - 2, 0));
     const high = Math.min(low + 1, keys.length - 1);
-    return { ...spline(along), fieldOfView: fields[low] + (fields[high] - fields[low]) * (along - low) };
+    const pose = lookingAtTargets(spline(at), keys[low], keys[high], at - low);
+    return { ...pose, fieldOfView: mix(fields[low], fields[high], at - low) };
   };
+}
+
+const mix = (one, other, part) => one + (other - one) * part;
+
+/** A pose between two keys with targets looks at a point on the way from one target to the other. */
+function lookingAtTargets(pose, one, after, part) {
+  if (!one.target || !after.target) return pose;
+  const target = one.target.map((value, n) => mix(value, after.target[n], part));
+  const way = wayTo(target, pose.position);
+  if (length(way) <= NO_AIM) return pose;
+  return { ...poseOf({ position: pose.position, ...anglesTo(way), roll: mix(one.roll, after.roll, part) }), target };
 }
