@@ -4,15 +4,18 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
 import { chain, locator, runTo } from "./in_graph.mjs";
+import { upstreamOf } from "./upstream.mjs";
 import { setLanguage } from "./words.mjs";
 
-const [WIDTH, HEIGHT] = [560, 480];
+const [WIDTH, HEIGHT] = [560, 540];
 
 const workflow = () => app.extensionManager.workflow.activeWorkflow;
 const seats = new Seats({ rootGraph: () => app.rootGraph, workflow }, (seat) => ({
   url: (path) => api.apiURL(path),
   runScene: () => runTo(seat.node),
+  upstream: () => upstreamOf(seat.node, ["geometry", "memory"]), // what the shown scene is made of
   undo: () => app.extensionManager.command.execute("Comfy.Undo"),
+  redo: () => app.extensionManager.command.execute("Comfy.Redo"),
   edited: () => {
     seat.node.graph?.setDirtyCanvas(true, true);
     workflow()?.changeTracker?.captureCanvasState();
@@ -52,6 +55,7 @@ function editorWidget(node, name) {
     const file = output?.mirage_scene?.[0];
     if (!file || !seat) return;
     seat.model.setCame(output.mirage_path?.[0] ?? null);
+    seat.model.setOffer(output.mirage_taken?.[0] ?? null);
     follow();
     seat.opened.then((editor) => editor?.show(file));
   };

@@ -3,15 +3,8 @@
 import json
 
 import pytest
-from test_editor import EDITOR, WORKFLOW, EditorNode
+from test_editor import EditorNode
 from test_editor_on_the_page import command, undo_steps
-
-
-@pytest.fixture
-def editor(page):
-    page.load(WORKFLOW, "draw_a_walk")
-    page.show(EDITOR)
-    return EditorNode(page)
 
 
 def field(page, name):

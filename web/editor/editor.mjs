@@ -5,9 +5,11 @@ import { knownShare, standsAt } from "./coverage.mjs";
 import { STYLE, button, element } from "./elements.mjs";
 import { Fields } from "./fields.mjs";
 import { Gestures } from "./gestures.mjs";
+import { KeyList, listenToKeys } from "./keyboard.mjs";
 import { Player } from "./player.mjs";
 import { fetchScene, ownFieldOf } from "./scene.mjs";
 import { failureText, hintText, stateText } from "./status.mjs";
+import { TextPanel } from "./text_panel.mjs";
 import { Timeline } from "./timeline.mjs";
 import { Tools } from "./tools.mjs";
 import { View } from "./view.mjs";
@@ -17,7 +19,8 @@ const SLICE = 12; // milliseconds of counting before the page may go on
 export class Editor {
   /**
    * root: the element to fill; model: a PathModel.
-   * host: {url(path), runScene(), undo(), edited()}: what the page around it does. runScene returns why it cannot.
+   * host: {url(path), runScene(), undo(), redo(), upstream(), edited()}: what the page around it does; runScene
+   * returns why it cannot, upstream a text that changes when anything does that the scene is made of.
    */
   constructor(root, model, host) {
     this.model = model;
@@ -34,16 +37,33 @@ export class Editor {
     this.gestures = new Gestures(this.view, model, host.edited);
     this.timeline = new Timeline(times, model, host.edited);
     this.#makeHint(element("div", view, { className: "hint" }));
+    this.textPanel = new TextPanel(view, model, (change) => this.#edit(change));
+    this.keyList = new KeyList(view);
+    this.#nameAreas(root);
     root.tabIndex = 0; // keys and, in Nodes 2.0, the wheel come only to what has the focus
     root.dataset.captureWheel = "true";
     // captured: what was typed for a key is taken before another one is chosen
     root.addEventListener("pointerdown", () => root.focus({ preventScroll: true }), { capture: true });
-    root.addEventListener("keydown", (event) => this.#key(event));
+    // a button that was clicked does not keep the focus: Space then plays
+    root.addEventListener("click", (event) => event.detail && event.target.tagName === "BUTTON" && root.focus());
+    root.addEventListener("pointerenter", () => this.#lookUpstream());
+    root.addEventListener("focusin", () => this.#lookUpstream());
+    this.#listen(root);
     model.onChange((what) => {
       if (what === "path") this.#count();
       this.#refresh();
     });
     this.#refresh();
+  }
+
+  /** What a screen reader says of the areas that have no text. */
+  #nameAreas(root) {
+    Object.assign(root, { role: "group", ariaLabel: say("Camera Path Editor; press ? for its keys") });
+    const scene = say("The scene's points, the path and its keys");
+    const times = say("Timeline of the video frames with the keys, and the share known of each latent frame");
+    for (const [{ canvas }, ariaLabel] of [[this.view, scene], [this.timeline, times]]) {
+      Object.assign(canvas, { role: "img", ariaLabel });
+    }
   }
 
   dispose() {
@@ -73,6 +93,9 @@ export class Editor {
       const scene = await fetchScene(file, this.host.url);
       if (this.file !== file.filename) return; // another has come meanwhile
       this.scene = scene;
+      this.madeOf = this.host.upstream();
+      this.stale = false;
+      this.model.setTiming(scene.coverage);
       this.model.setOwnField(ownFieldOf(scene)); // counts, too
       this.view.show(scene);
       this.failure = null;
@@ -95,20 +118,33 @@ export class Editor {
     element("span", row, { className: "space" });
     const add = say("Put a key at the playhead, with the view you have now");
     this.addButton = button(row, say("Add key"), add, () => this.#edit(() => this.model.addKey(this.view.pose)));
-    const remove = say("Delete the chosen key");
-    this.deleteButton = button(row, say("Delete"), remove, () => this.#edit(() => this.model.deleteKey()));
+    const remove = say("Delete the chosen keys");
+    this.deleteButton = button(row, say("Delete"), remove, () => this.#edit(() => this.model.deleteKeys()));
     button(row, say("Undo"), say("Take the last change back"), () => {
       this.gestures.end();
       this.host.undo();
     });
+    button(row, say("Redo"), say("Do again what was taken back"), () => {
+      this.gestures.end();
+      this.host.redo();
+    });
+    const keys = button(row, "?", say("Show what the keys of the keyboard do here"), () => this.keyList.toggle());
+    keys.ariaLabel = say("Keys of the keyboard");
   }
 
   /** What lies below the timeline. */
   #makePanels(root) {
-    const row = () => element("div", root, { className: "row" });
+    const panels = element("div", root, { className: "panels" });
+    const row = () => element("div", panels, { className: "row" });
     const edit = (change) => this.#edit(change);
-    this.state = element("div", root, { className: "state" });
-    this.tools = new Tools(row(), this.model, edit);
+    this.state = element("div", panels, { className: "state" });
+    const tools = row();
+    this.keyTools = new Tools(tools, this.model, edit);
+    const text = say("Show the text of the path, to read or to edit it");
+    this.textButton = button(tools, say("Text"), text, () => {
+      this.textPanel.toggle();
+      this.#refresh();
+    });
     this.fields = new Fields(row(), row(), this.model, edit);
   }
 
@@ -120,6 +156,14 @@ export class Editor {
       this.model.startAnew();
       this.host.edited();
     });
+  }
+
+  /** Has anything changed that the shown scene is made of? */
+  #lookUpstream() {
+    const stale = Boolean(this.scene) && this.host.upstream() !== this.madeOf;
+    if (stale === Boolean(this.stale)) return;
+    this.stale = stale;
+    this.#refresh();
   }
 
   #edit(change) {
@@ -138,22 +182,28 @@ export class Editor {
     this.#refresh();
   }
 
-  /** Keys that mean something here are not for ComfyUI, which opens sidebars by some of them. */
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = /^(INPUT|SELECT)$/.test(event.target.tagName);
-    if (!typing && !this.#handles(event)) return;
-    event.stopPropagation();
-    if (!typing) event.preventDefault();
-  }
-
-  #handles(event) {
+  /** What keys do beside moving the camera, which is for the gestures. */
+  #listen(root) {
     const { model } = this;
-    const frames = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Delete" || event.key === "Backspace") this.#edit(() => model.deleteKey());
-    else if (frames) model.seek(model.timeOf(model.frameOf(model.time) + frames));
-    else return this.gestures.key(event);
-    return true;
+    const step = (frames) => () => model.seek(model.timeOf(model.frameOf(model.time) + frames));
+    const remove = () => this.#edit(() => model.deleteKeys());
+    const keys = {
+      " ": () => this.player.toggle(),
+      ArrowLeft: step(-1),
+      ArrowRight: step(1),
+      Home: () => model.seek(0),
+      End: () => model.seek(1),
+      Delete: remove,
+      Backspace: remove,
+      "?": () => this.keyList.toggle(),
+      Escape: () => this.keyList.toggle(false),
+    };
+    const commands = {
+      a: () => model.chooseBetween(0, 1),
+      c: () => model.copyPose(),
+      v: () => this.#edit(() => model.pastePose()),
+    };
+    listenToKeys(root, { keys, commands, others: (event) => this.gestures.key(event) });
   }
 
   /** Count what is known, frame after frame, without holding the page up. */
@@ -193,8 +243,10 @@ export class Editor {
     const here = model.keyAtPlayhead;
     this.addButton.textContent = here >= 0 ? say("Set key") : say("Add key");
     this.addButton.disabled = !editable || (here >= 0 && (this.view.through || model.holds(here)));
-    this.deleteButton.disabled = !editable || model.keys.length === 1 || model.holds(model.chosen);
-    this.tools.refresh();
+    this.deleteButton.disabled = !editable || model.keys.length === 1 || model.selected.every((n) => model.holds(n));
+    this.keyTools.refresh();
+    this.textPanel.refresh();
+    this.textButton.classList.toggle("on", this.textPanel.open);
     this.fields.refresh();
     this.state.textContent = stateText(model, this.scene, this.known);
     this.#hint();
@@ -203,7 +255,7 @@ export class Editor {
   #hint() {
     const { error, linked } = this.model;
     const failure = failureText(this.model, this.failure);
-    this.said.textContent = failure ?? hintText(this.model, this.scene, this.view.through);
+    this.said.textContent = failure ?? hintText(this.model, this);
     this.hint.classList.toggle("error", Boolean(failure));
     this.anewButton.hidden = !error || linked;
   }

@@ -1,58 +1,21 @@
 /** The fields of the chosen key. */
 
 import { say } from "../words.mjs";
-import { described, element } from "./elements.mjs";
+import { button, described, element } from "./elements.mjs";
 import { EASINGS, NARROWEST, WIDEST } from "./keys.mjs";
+import { NumberField, shown } from "./number_field.mjs";
+import { TargetFields } from "./target_fields.mjs";
 
 const SENSOR = 36; // millimetres wide: the lenses that photographers know
-const WAY_ON = { linear: "even", smooth: "smooth", "start gently": "gentle start", "stop gently": "gentle stop" };
+const WAY_ON = {
+  linear: "linear",
+  smooth: "smooth (eases through keys)",
+  "start gently": "ease in",
+  "stop gently": "ease out",
+};
 
 const toMillimetres = (degrees) => SENSOR / 2 / Math.tan((degrees * Math.PI) / 360);
 const toDegrees = (millimetres) => (Math.atan(SENSOR / 2 / millimetres) * 360) / Math.PI;
-const shown = (value, decimals) => `${Number(value.toFixed(decimals))}`;
-
-/** A number of a key: Enter, or leaving the field, takes what was typed; Escape brings back what was there. */
-export class NumberField {
-  /**
-   * options: {name, title, step, read(key): text, write(number or null, key): its changes, unit,
-   * ofPose: whether a key that is held keeps it}.
-   */
-  constructor(parent, model, edit, options) {
-    Object.assign(this, { model, edit, ...options });
-    this.typing = null; // number of the key that is typed for
-    const label = element("label", parent, { textContent: `${options.name} `, title: options.title });
-    this.input = element("input", label, { type: "number", step: options.step });
-    described(this.input, options.label ?? options.name, options.title);
-    if (options.unit) label.append(` ${options.unit}`);
-    this.input.oninput = () => (this.typing ??= model.chosen);
-    this.input.onchange = () => this.#take();
-    this.input.onkeydown = ({ key }) => {
-      if (key === "Enter") this.#take();
-      if (key === "Escape") this.#restore();
-    };
-  }
-
-  #take() {
-    const number = this.typing;
-    this.typing = null;
-    if (number === null || number >= this.model.keys.length || !this.input.validity.valid) return this.refresh();
-    const value = this.input.value === "" ? null : Number(this.input.value);
-    const changes = this.write(value, this.model.keys[number]);
-    if (changes) this.edit(() => this.model.changeKey(number, changes));
-    this.refresh();
-  }
-
-  #restore() {
-    this.typing = null;
-    this.refresh();
-  }
-
-  refresh() {
-    const { model } = this;
-    this.input.disabled = !model.editable || (this.ofPose && model.holds(model.chosen));
-    if (this.typing === null) this.input.value = model.blank ? "" : this.read(model.key);
-  }
-}
 
 export class Fields {
   /** poses, ways: the rows to fill; edit(change): does a change of the model as one step for Undo. */
@@ -62,10 +25,11 @@ export class Fields {
     this.#makeAngles(poses);
     this.#makeLens(ways);
     this.#makeWay(ways);
+    this.target = new TargetFields(ways, model, edit);
   }
 
   #number(row, options) {
-    const field = new NumberField(row, this.model, this.edit, { step: "any", ...options });
+    const field = new NumberField(row, this.model, this.edit, options);
     this.numbers.push(field);
     return field;
   }
@@ -126,14 +90,21 @@ export class Fields {
     this.easing.onchange = () => {
       this.edit(() => this.model.changeKey(this.model.chosen, { easing: this.easing.value }));
     };
+    const even = say("Move at one speed from the first key to the last; the times of the keys between follow");
+    const toggle = () => this.edit(() => this.model.setConstantSpeed(!this.model.constantSpeed));
+    this.constant = button(row, say("Constant speed"), even, toggle);
   }
 
   refresh() {
-    const { key, blank, editable, keys, chosen, ownField } = this.model;
+    const { key, blank, editable, keys, chosen, ownField, constantSpeed } = this.model;
     for (const field of this.numbers) field.refresh();
+    this.target.refresh();
     this.degrees.placeholder = ownField.toFixed(0);
     this.millimetres.placeholder = toMillimetres(ownField).toFixed(0);
     this.easing.value = blank ? "" : key.easing;
-    this.easing.disabled = !editable || chosen === keys.length - 1;
+    this.easing.disabled = !editable || constantSpeed || chosen === keys.length - 1;
+    this.constant.disabled = !editable;
+    this.constant.classList.toggle("on", constantSpeed && !blank);
+    this.constant.ariaPressed = `${constantSpeed}`;
   }
 }

@@ -32,11 +32,13 @@ export function failureText({ error, linked }, failure) {
   return `${error}\n${say("The text is kept as it is until you start anew.")}`;
 }
 
-export function hintText({ blank, linked, keyAtPlayhead }, scene, through) {
+/** stale: whether the scene is of nodes that have changed since. */
+export function hintText({ blank, linked, keyAtPlayhead }, { scene, stale, view: { through } }) {
   if (linked && blank) return say("The path comes in through the input path. Press Show scene to see it here.");
   if (linked) {
-    return say("The path comes in through the input path. This is the one of the last run; it is edited where it comes from.");
+    return say("The path comes in through the input path. This is the one of the last run; edit it where it comes from.");
   }
+  if (stale) return say("A node that leads to this scene has changed since. Press Show scene to see it as it is now.");
   if (!scene) return say("Press Show scene to see the points of the memory here.");
   if (!through) return "";
   if (keyAtPlayhead < 0) return say("Add key to change the view here.");

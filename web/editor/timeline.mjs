@@ -4,9 +4,11 @@ import { BACKGROUND, CAREFUL, DIM, KNOWN, LEAST_KNOWN, PATH, TEXT, TRACK } from 
 
 const SIDE = 14; // pixels left and right of the first and last frame
 const RULER = 16;
-const KEYS = 18; // height of the row of diamonds
-const DIAMOND = 6;
-const REACH = 9; // pixels around a diamond that take it
+const KEYS = 20; // height of the row of diamonds
+const DIAMOND = 8;
+const [REACH, FINGER] = [9, 16]; // pixels around a diamond that take it, with a mouse and with a finger
+const STILL = 3; // pixels that a click may move
+const LEAST_TICK = 3; // pixels between the stands of latent frames, below which they are not drawn
 const CLOSEST_NUMBERS = 46; // pixels
 const NICE = [1, 2, 4, 5, 8, 10, 20, 40, 50, 80, 100, 200, 400, 500, 1000, 2000, 5000, 10000, 20000, 50000];
 
@@ -16,6 +18,7 @@ export class Timeline {
     this.model = model;
     this.onEdited = onEdited;
     this.known = [];
+    this.band = null; // from and to: a band that is drawn over keys to choose them
     this.canvas = document.createElement("canvas");
     Object.assign(this.canvas.style, { position: "absolute", inset: "0", width: "100%", height: "100%", touchAction: "none" });
     host.append(this.canvas);
@@ -56,38 +59,73 @@ export class Timeline {
     const near = this.model.keys.map(({ time }) => Math.abs(this.onPage(time).x - event.clientX));
     const best = near.indexOf(Math.min(...near));
     const row = Math.abs(this.onPage(0).y - event.clientY) < KEYS / 2 + 2;
-    return row && near[best] < REACH ? best : -1;
+    return row && near[best] < (event.pointerType === "touch" ? FINGER : REACH) ? best : -1;
   }
 
   #grab(event) {
     if (event.button !== 0) return;
     const number = this.model.blank ? -1 : this.#keyAt(event);
-    let [dragged, from] = [false, event.clientX];
+    if (number >= 0) this.#dragKey(event, number);
+    else if (event.shiftKey && !this.model.blank) this.#dragBand(event);
+    else this.#scrub(event);
+  }
+
+  #scrub(event) {
     const seek = (moved) => this.model.seek(this.model.timeOf(this.#time(moved) * (this.model.frames - 1)));
-    const move = (moved) => {
-      if (number < 0) return seek(moved);
-      if (!dragged && Math.abs(moved.clientX - from) < 3) return; // a click chooses
-      dragged = true;
-      this.model.retime(number, this.#time(moved));
-    };
-    if (number < 0) seek(event);
-    else {
-      this.model.seek(this.model.keys[number].time);
-      this.model.choose(number);
+    seek(event);
+    this.#follow(event, seek, () => {});
+  }
+
+  /** A click chooses, with Shift beside the others; a drag moves what is chosen, Shift: all from it on, Alt: all. */
+  #dragKey(event, number) {
+    const { model } = this;
+    const how = event.altKey ? "stretch" : event.shiftKey ? "insert" : "move";
+    const [before, one] = [model.times, !model.selected.includes(number)];
+    let dragged = false;
+    if (how === "move") {
+      model.seek(model.keys[number].time);
+      if (one) model.choose(number);
     }
+    const move = (moved) => {
+      if (!dragged && Math.abs(moved.clientX - event.clientX) < STILL) return;
+      dragged = true;
+      model.retime(number, this.#time(moved), how, before);
+    };
+    this.#follow(event, move, () => {
+      if (dragged) this.onEdited();
+      else model.choose(number, how === "insert");
+    });
+  }
+
+  /** A band over the keys that are then chosen. */
+  #dragBand(event) {
+    const from = this.#time(event);
+    const move = (moved) => {
+      this.band = [from, this.#time(moved)].sort((a, b) => a - b);
+      this.draw();
+    };
+    this.#follow(event, move, () => {
+      const band = this.band;
+      this.band = null;
+      if (band) this.model.chooseBetween(...band);
+      this.draw();
+    });
+  }
+
+  #follow(event, move, done) {
     this.canvas.setPointerCapture(event.pointerId);
     this.canvas.addEventListener("pointermove", move);
-    const done = () => {
+    const end = () => {
       this.canvas.removeEventListener("pointermove", move);
-      if (dragged) this.onEdited();
+      done();
     };
-    this.canvas.addEventListener("lostpointercapture", done, { once: true });
+    this.canvas.addEventListener("lostpointercapture", end, { once: true });
   }
 
   /** A double click: a key on the path as it is. */
   #add(event) {
     if (!this.model.editable || this.#keyAt(event) >= 0) return;
-    this.model.seek(this.model.timeOf(this.#time(event) * (this.model.frames - 1)));
+    this.model.seek(this.model.nearest(this.#time(event)));
     this.model.addKey(this.model.camera);
     this.onEdited();
   }
@@ -104,6 +142,7 @@ export class Timeline {
     to.fillRect(0, 0, width, height);
     to.font = "10px sans-serif";
     this.#ruler(to, width);
+    this.#stands(to, width);
     this.#coverage(to, width, height);
     this.#diamonds(to, width);
     to.fillStyle = TEXT;
@@ -137,15 +176,40 @@ export class Timeline {
     to.fillStyle = TRACK;
     to.fillRect(SIDE, y - 0.5, width - 2 * SIDE, 1);
     if (this.model.blank) return;
+    const selected = this.model.selected;
+    to.font = "bold 9px sans-serif";
     this.model.keys.forEach(({ time }, number) => {
-      const x = this.#x(time);
-      to.beginPath();
-      to.moveTo(x, y - DIAMOND);
-      to.lineTo(x + DIAMOND, y);
-      to.lineTo(x, y + DIAMOND);
-      to.lineTo(x - DIAMOND, y);
-      to.fillStyle = number === this.model.chosen ? TEXT : PATH;
-      to.fill();
+      this.#diamond(to, this.#x(time), y, number, selected.includes(number));
     });
+    if (!this.band) return;
+    const [left, right] = this.band.map((time) => this.#x(time));
+    to.strokeStyle = TEXT;
+    to.strokeRect(left, RULER, right - left, KEYS);
+  }
+
+  /** A diamond with the key's number; a square where the key is held. */
+  #diamond(to, x, y, number, selected) {
+    const held = this.model.holds(number);
+    to.beginPath();
+    if (held) to.rect(x - DIAMOND * 0.8, y - DIAMOND * 0.8, DIAMOND * 1.6, DIAMOND * 1.6);
+    else [[0, -1], [1, 0], [0, 1], [-1, 0]].forEach(([u, v]) => to.lineTo(x + u * DIAMOND, y + v * DIAMOND));
+    to.closePath();
+    to.fillStyle = selected ? TEXT : PATH;
+    to.fill();
+    if (number === this.model.chosen) {
+      to.strokeStyle = KNOWN;
+      to.lineWidth = 2;
+      to.stroke();
+    }
+    to.fillStyle = BACKGROUND;
+    to.fillText(`${number + 1}`, x, y + 3);
+  }
+
+  /** Where keys snap to. */
+  #stands(to, width) {
+    const { stands } = this.model;
+    if (!stands || (width - 2 * SIDE) / stands.length < LEAST_TICK) return;
+    to.fillStyle = DIM;
+    for (const frame of stands) to.fillRect(this.#x(this.model.timeOf(frame)) - 0.5, RULER - 3, 1, 3);
   }
 }
