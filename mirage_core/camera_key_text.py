@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from .camera_keys import EASINGS, CameraKey
 from .errors import MirageError, brief, damage_refused
+from .texts import json_number, json_numbers, json_object
 
 FORMAT, VERSION = "mirage-camera-keys", 1
 NARROWEST, WIDEST = 10.0, 179.0  # degrees
-MOST = 1e6  # size of any number: beyond it float32 has no place for the steps of a camera
 DEFAULT = (CameraKey(0.0, easing="smooth"), CameraKey(1.0, position=(0.0, 0.0, 0.3)))
 
 
@@ -51,14 +51,7 @@ def text_from_path(path: DrawnPath) -> str:
 
 
 def _path(text: str) -> DrawnPath:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
-        raise MirageError(f"path: must be JSON; {error}.") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise MirageError(f'path: must be a JSON object with "format": "{FORMAT}"; got {brief(text)!r}.')
-    if data.get("version") != VERSION:
-        raise MirageError(f"path: must be of version {VERSION}; got {brief(repr(data.get('version')))}.")
+    data = json_object("path", text, (FORMAT, VERSION))
     if not isinstance(data.get("keys"), list) or not data["keys"]:
         raise MirageError(f"path: keys must be a list of at least one key; got {brief(repr(data.get('keys')))}.")
     options = {name: _switch(data, name) for name in ("start_locked", "constant_speed")}
@@ -89,14 +82,14 @@ def _key(number: int, one: object) -> CameraKey:
         raise MirageError(
             f"path: key {number} must have a time, and may have {', '.join(sorted(known))}; got {brief(repr(one))}."
         )
-    fov, target = one.get("field_of_view"), one.get("target")
+    where, fov, target = f"path: key {number}:", one.get("field_of_view"), one.get("target")
     key = CameraKey(
-        time=_number(number, "time", one["time"]),
-        position=_place(number, "position", one.get("position", [0.0, 0.0, 0.0])),
-        **{name: _number(number, name, one.get(name, 0.0)) for name in ("pan", "tilt", "roll")},
-        field_of_view=None if fov is None else _number(number, "field_of_view", fov),
+        time=json_number(f"{where} time", one["time"]),
+        position=json_numbers(f"{where} position", one.get("position", [0.0, 0.0, 0.0]), 3),
+        **{name: json_number(f"{where} {name}", one.get(name, 0.0)) for name in ("pan", "tilt", "roll")},
+        field_of_view=None if fov is None else json_number(f"{where} field_of_view", fov),
         easing=one.get("easing", "linear"),
-        target=None if target is None else _place(number, "target", target),
+        target=None if target is None else json_numbers(f"{where} target", target, 3),
     )
     if not 0.0 <= key.time <= 1.0:
         raise MirageError(f"path: key {number}: time must lie in 0..1; got {key.time:g}.")
@@ -109,17 +102,3 @@ def _key(number: int, one: object) -> CameraKey:
             f"path: key {number}: easing must be one of {', '.join(EASINGS)}; got {brief(repr(key.easing))}."
         )
     return key
-
-
-def _place(number: int, name: str, value: object) -> tuple[float, float, float]:
-    if not isinstance(value, list) or len(value) != 3:
-        raise MirageError(f"path: key {number}: {name} must be three numbers; got {brief(repr(value))}.")
-    return tuple(_number(number, name, one) for one in value)
-
-
-def _number(number: int, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
-        raise MirageError(
-            f"path: key {number}: {name} must be a number; got {brief(repr(value), 40)}. Its size may be {MOST:g}."
-        )
-    return float(value)

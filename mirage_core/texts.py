@@ -8,7 +8,15 @@ MOST = 1e6  # size of any number: beyond it float32 has no place for the steps o
 
 
 def json_list(subject: str, text: str, stamp: tuple[str, int], name: str) -> list:
-    """The list ``name`` of a JSON object that says its format and version.
+    """The list ``name`` of a JSON object, as ``json_object`` reads it."""
+    data = json_object(subject, text, stamp)
+    if not isinstance(data.get(name), list):
+        raise MirageError(f"{subject}: {name} must be a list; got {brief(repr(data.get(name)))}.")
+    return data[name]
+
+
+def json_object(subject: str, text: str, stamp: tuple[str, int]) -> dict:
+    """A JSON object that says its format and version.
 
     Args:
         subject: what the text is, for errors.
@@ -26,9 +34,7 @@ def json_list(subject: str, text: str, stamp: tuple[str, int], name: str) -> lis
         raise MirageError(f'{subject}: must be a JSON object with "format": "{form}"; got {brief(text)!r}.')
     if data.get("version") != version:
         raise MirageError(f"{subject}: must be of version {version}; got {brief(repr(data.get('version')))}.")
-    if not isinstance(data.get(name), list):
-        raise MirageError(f"{subject}: {name} must be a list; got {brief(repr(data.get(name)))}.")
-    return data[name]
+    return data
 
 
 def json_number(name: str, value: object) -> float:

@@ -5,7 +5,8 @@ import { BACKGROUND, CAREFUL, DIM, TEXT } from "./colours.mjs";
 // what lies on the node has the colours of ComfyUI's theme, what lies on the picture those of the picture
 export const STYLE = `
 .mirage-editor { position: relative; width: 100%; height: 100%; min-height: 380px; display: flex;
-  flex-direction: column; gap: 4px; font: 12px sans-serif; color: var(--input-text); overflow: hidden; outline: none; }
+  flex-direction: column; gap: 4px; font: 12px sans-serif; color: var(--input-text); overflow: hidden; outline: none;
+  box-sizing: border-box; padding: 3px; }
 .mirage-editor:focus-within { outline: 1px solid var(--input-text); outline-offset: -1px; }
 .mirage-editor :focus-visible { outline: 2px solid var(--input-text); outline-offset: 1px; }
 .mirage-editor .row { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; flex: none; }
@@ -17,7 +18,9 @@ export const STYLE = `
 .mirage-editor button:hover { border-color: var(--input-text); }
 .mirage-editor button.on { background: #2c6f66; color: ${TEXT}; }
 .mirage-editor button:disabled, .mirage-editor select:disabled, .mirage-editor input:disabled { opacity: 0.5; }
-.mirage-editor input { width: 52px; }
+.mirage-editor input { width: 52px; appearance: textfield; padding: 2px 4px; }
+.mirage-editor input::-webkit-inner-spin-button { appearance: none; }
+.mirage-editor select.menu { width: 86px; }
 .mirage-editor .panels { display: flex; flex-direction: column; gap: 4px; flex: 0 1 auto; min-height: 48px;
   overflow: auto; }
 .mirage-editor .view { position: relative; flex: 1 0 120px; background: ${BACKGROUND}; }
@@ -61,7 +64,7 @@ export function described(field, name, title) {
 
 /** A menu under its name; acts: what it offers -> what that does. */
 export function menu(parent, name, title, acts) {
-  const made = described(element("select", parent), name, title);
+  const made = described(element("select", parent, { className: "menu" }), name, title);
   element("option", made, { textContent: name, value: "", hidden: true, selected: true });
   for (const offer of Object.keys(acts)) element("option", made, { textContent: offer, value: offer });
   made.onchange = () => {

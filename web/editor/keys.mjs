@@ -66,7 +66,7 @@ function checked(one, number) {
   for (const name of ["position", "target"]) {
     if (key[name] === null && name === "target") continue;
     const three = Array.isArray(key[name]) && key[name].length === 3;
-    if (!three) throw new Error(`${where}: ${name} must be three numbers.`);
+    if (!three) throw new Error(`${where}: ${name} must be 3 numbers.`);
   }
   const places = [...key.position, ...(key.target ?? [])];
   const numbers = [...places, key.time, key.pan, key.tilt, key.roll, key.field_of_view ?? 1];
