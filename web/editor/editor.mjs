@@ -196,14 +196,23 @@ export class Editor {
       Delete: remove,
       Backspace: remove,
       "?": () => this.keyList.toggle(),
-      Escape: () => this.keyList.toggle(false),
     };
     const commands = {
       a: () => model.chooseBetween(0, 1),
       c: () => model.copyPose(),
       v: () => this.#edit(() => model.pastePose()),
     };
-    listenToKeys(root, { keys, commands, others: (event) => this.gestures.key(event) });
+    const others = (event) => this.gestures.key(event) || (event.key === "Escape" && this.#closePanels());
+    listenToKeys(root, { keys, commands, others });
+  }
+
+  /** Close what lies over the view; return whether there was any. */
+  #closePanels() {
+    const open = this.keyList.open || this.textPanel.open;
+    this.keyList.toggle(false);
+    this.textPanel.toggle(false);
+    this.#refresh();
+    return open;
   }
 
   /** Count what is known, frame after frame, without holding the page up. */
