@@ -43,7 +43,8 @@ export class Editor {
     root.tabIndex = 0; // keys and, in Nodes 2.0, the wheel come only to what has the focus
     root.dataset.captureWheel = "true";
     // captured: what was typed for a key is taken before another one is chosen
-    root.addEventListener("pointerdown", () => root.focus({ preventScroll: true }), { capture: true });
+    const focus = ({ target }) => target !== document.activeElement && root.focus({ preventScroll: true });
+    root.addEventListener("pointerdown", focus, { capture: true });
     // a button that was clicked does not keep the focus: Space then plays
     root.addEventListener("click", (event) => event.detail && event.target.tagName === "BUTTON" && root.focus());
     root.addEventListener("pointerenter", () => this.#lookUpstream());
