@@ -1,6 +1,7 @@
 /** A node in ComfyUI's graph: what its page's widgets need of it. */
 
 import { app } from "../../scripts/app.js";
+import { say } from "./words.mjs";
 
 const [MUTED, BYPASSED] = [2, 4]; // modes of a node
 
@@ -23,7 +24,7 @@ export function isLinked(node, name) {
 /** Run what leads to a node; return why it cannot be run, if so. */
 export function runTo(node) {
   const path = pathTo(app.rootGraph, node);
-  if (!path) return "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.";
+  if (!path) return say("This node, or a subgraph that holds it, is muted or bypassed: it cannot run.");
   app.queuePrompt(0, 1, { queueNodeIds: [path.join(":")] });
 }
 

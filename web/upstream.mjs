@@ -14,22 +14,26 @@ export function upstreamOf(node, names) {
   const visit = (one) => {
     if (!one || found.has(one.id)) return;
     found.set(one.id, null); // a loop ends here
-    found.set(one.id, [one.type, one.mode, one.inputs?.map((input) => source(one.graph, input)), settings(one)]);
-    for (const input of one.inputs ?? []) follow(one.graph, input);
+    const slots = one.inputs?.map((_, slot) => slot) ?? [];
+    found.set(one.id, [one.type, one.mode, slots.map((slot) => source(one, slot)), settings(one)]);
+    for (const slot of slots) visit(sourceNode(one, slot));
   };
-  const follow = (graph, input) => {
-    const link = input.link != null && graph?.getLink(input.link);
-    if (link && link.origin_id !== BEFORE_SUBGRAPH) visit(graph.getNodeById(link.origin_id));
-  };
-  const wanted = node.inputs?.filter((input) => names.includes(input.name)) ?? [];
-  for (const input of wanted) follow(node.graph, input);
-  const own = wanted.map((input) => source(node.graph, input));
+  const wanted = node.inputs?.flatMap(({ name }, slot) => (names.includes(name) ? [slot] : [])) ?? [];
+  for (const slot of wanted) visit(sourceNode(node, slot));
+  const own = wanted.map((slot) => source(node, slot));
   return JSON.stringify([own, [...found].sort(([a], [b]) => Number(a) - Number(b))]);
 }
 
-function source(graph, input) {
-  const link = input.link != null && graph?.getLink(input.link);
-  return [input.name, link ? [link.origin_id, link.origin_slot] : null];
+const linkTo = (node, slot) => (node.graph && node.isInputConnected(slot) ? node.getInputLink(slot) : null);
+
+function sourceNode(node, slot) {
+  const link = linkTo(node, slot);
+  return link && link.origin_id !== BEFORE_SUBGRAPH ? node.graph.getNodeById(link.origin_id) : null;
+}
+
+function source(node, slot) {
+  const link = linkTo(node, slot);
+  return [node.inputs[slot].name, link ? [link.origin_id, link.origin_slot] : null];
 }
 
 /** The widgets' values, and of a subgraph those of all nodes in it. */

@@ -179,7 +179,7 @@ export const CHINESE = {
   "Fill all video frames": "占满所有视频帧",
   "Snap": "吸附",
   "Dragged keys go to the video frames that latent frames stand at; a shown memory tells which":
-    "拖动的关键帧落在潜变量帧所在的视频帧上；由已显示的记忆得知是哪些帧",
+    "拖动的关键帧落在latent 帧所在的视频帧上；由已显示的记忆得知是哪些帧",
   "Presets": "预设",
   "Put the keys of a move of the Camera Path node in place of all keys": "用“相机路径”节点的一种运动的关键帧取代所有关键帧",
   "there and back": "往返",
@@ -208,5 +208,6 @@ export const CHINESE = {
   "Camera Path Editor; press ? for its keys": "相机路径编辑器；按 ? 查看按键",
   "The scene's points, the path and its keys": "场景的点、路径及其关键帧",
   "Timeline of the video frames with the keys, and the share known of each latent frame":
-    "视频帧时间轴，含关键帧以及每个潜变量帧的已知比例",
+    "视频帧时间轴，含关键帧以及每个latent 帧的已知比例",
+  "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.": "此节点或包含它的子图已被静音或绕过：无法运行。",
 };

@@ -7,6 +7,9 @@ from test_editor import EDITOR
 from test_editor_on_the_page import PATH, command, undo_steps
 
 
+HINT = "return editor.said.textContent"
+
+
 def shown(page, selector: str):
     return page.page.locator(f".mirage-editor {selector}").filter(visible=True)
 
@@ -42,15 +45,14 @@ def test_input_cameras_become_keys_and_a_changed_source_makes_the_scene_stale(pa
     keys = editor.keys
     assert len(keys) == 2 != len(before) and keys[1]["position"] == pytest.approx([0, 0, 0.3], abs=1e-4)
     page.shot("editor_taken")
-    hint = shown(page, ".hint").inner_text
     page.page.mouse.move(5, 5)
     page.page.mouse.move(*editor.on_timeline(0.5))
-    assert "has changed since" not in hint()
+    assert "has changed since" not in editor.js(HINT)
     page.js("app.graph.getNodeById(5).widgets[2].value = 0.25")
     page.page.mouse.move(5, 5)
     page.page.mouse.move(*editor.on_timeline(0.5))
     page.settle(200)
-    assert "has changed since" in hint()
+    assert "has changed since" in editor.js(HINT)
 
 
 def test_the_text_is_read_edited_applied_and_brought_back(page, editor):
