@@ -6,7 +6,6 @@ import pytest
 from test_editor import EDITOR
 from test_editor_on_the_page import PATH, command, undo_steps
 
-
 HINT = "return editor.said.textContent"
 
 
