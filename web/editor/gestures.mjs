@@ -1,9 +1,9 @@
 /** What the mouse, the wheel and the keyboard do among the points. */
 
 import * as THREE from "../lib/three.mjs";
+import { flipped } from "./axes.mjs";
 import { anglesOf, poseOf } from "./keys.mjs";
 import { multiply, rotated } from "./spline.mjs";
-import { flipped } from "./view.mjs";
 
 const REACH = 14; // pixels around a ball that take it
 const TURN = 0.15; // degrees per pixel, through the camera
@@ -80,7 +80,7 @@ export class Gestures {
     event.stopImmediatePropagation(); // the view must not turn meanwhile
     this.model.seek(this.model.keys[best.number].time);
     this.model.choose(best.number);
-    const start = new THREE.Vector3(...flipped(this.view.placeOf(best.number, best.ball)));
+    const start = new THREE.Vector3(...flipped(this.view.drawn.placeOf(best.number, best.ball)));
     const normal = this.view.free.getWorldDirection(new THREE.Vector3());
     this.#follow(event, (moved) => {
       const place = this.#onPlane(moved, start, normal);
