@@ -85,11 +85,7 @@ def _lens_inputs() -> list[io.Input]:
             tooltip="Horizontal, degrees, for formats without intrinsics.",
         ),
         io.String.Input(
-            "camera",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="Which one, of several. Empty: the first.",
+            "camera", default="", optional=True, advanced=True, tooltip="Which one, of several. Empty: the first."
         ),
     ]
 
@@ -98,11 +94,7 @@ def _repairs() -> list[io.Input]:
     """How a file departs from its format."""
     return [
         io.Boolean.Input(
-            "invert",
-            default=False,
-            optional=True,
-            advanced=True,
-            tooltip="cam2world and world2cam are swapped.",
+            "invert", default=False, optional=True, advanced=True, tooltip="cam2world and world2cam are swapped."
         ),
         io.Boolean.Input(
             "transpose", default=False, optional=True, advanced=True, tooltip="The matrices are transposed."
