@@ -1,10 +1,15 @@
-"""360 degree pictures in ComfyUI: MoGe's panorama packets, and views that are encoded one by one."""
+"""360 degree pictures in ComfyUI: MoGe's panorama packets, single encoding of views, and the template."""
 
+import json
 import re
 
+import numpy as np
 import pytest
 import torch
+from contact_sheet import read_frames
+from prompts import ROOT
 from remembered import Pack
+from workflow_to_prompt import workflow_to_prompt
 
 HALF = torch.tensor([3.0, 1.4, 2.2])  # of a box around the panorama's place
 
@@ -156,3 +161,19 @@ def test_distance_pictures_are_distances_along_the_rays(pack, value, near, lengt
     assert len(geometry) == 3
     torch.testing.assert_close(lengths, torch.full_like(lengths, length), rtol=1e-4, atol=0)
     assert points.block.xyz.norm(dim=1).max() < length * 1.1
+
+
+def test_the_template_turns_around_once_and_knows_everything(server):
+    workflow = json.loads((ROOT / "workflows" / "panorama.json").read_text())
+    prompt = workflow_to_prompt(workflow, server.object_info())
+    assert (prompt["6"]["inputs"]["move.degrees"], prompt["6"]["inputs"]["frames"]) == (360, 481)
+    prompt["6"]["inputs"]["frames"] = 121  # 31 latent frames, 12 degrees apart
+    outputs = server.run(prompt)["outputs"]
+    (video,) = (out["images"][0] for out in outputs.values() if out.get("animated") == [True])
+    frames, fps = read_frames(server.base / "output" / video["subfolder"] / video["filename"])
+    assert (len(frames), fps, frames[0].size) == (121, 24, (400, 240))
+    assert len(outputs["10"]["images"]) == 15  # the views
+    assert outputs["7"]["text"] == ["100% of the tokens are known along 31 latent frames; least in frame 0: 100%"]
+    first, last = (torch.from_numpy(np.array(frames[number])).float() for number in (0, -1))
+    assert (first - last).abs().mean() < 1.0  # of 255: once around
+    assert (first - torch.from_numpy(np.array(frames[60])).float()).abs().mean() > 20.0
