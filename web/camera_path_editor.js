@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
-import { chain, locator, runTo } from "./in_graph.mjs";
+import { chain, isLinked, locator, runTo, stayShown } from "./in_graph.mjs";
 import { upstreamOf } from "./upstream.mjs";
 import { setLanguage } from "./words.mjs";
 
@@ -34,21 +34,13 @@ function editorWidget(node, name) {
       else text = value ?? "";
     },
   });
-  // ComfyUI hides a linked widget, and newer front-ends do so by the second of these; this one shows what comes, and
-  // has the button that fetches it
-  for (const why of ["computedDisabled", "connectionSuppressed"]) {
-    Object.defineProperty(widget, why, { get: () => false, set: () => {} });
-  }
-  const isLinked = (wanted) => {
-    const slot = node.inputs?.findIndex((one) => one.widget?.name === wanted) ?? -1;
-    return slot >= 0 && node.isInputConnected(slot);
-  };
+  stayShown(widget);
   const follow = () => {
     if (!seat) return;
     const { model } = seat;
     const frames = node.widgets.find((one) => one.name === "frames")?.value;
-    model.setLinked(isLinked(name));
-    const came = isLinked("frames") && model.came?.linked.includes("frames");
+    model.setLinked(isLinked(node, name));
+    const came = isLinked(node, "frames") && model.came?.linked.includes("frames");
     model.setLength(came ? model.came.frames : frames);
   };
   widget.showOutput = (output) => {

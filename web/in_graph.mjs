@@ -21,6 +21,14 @@ export function isLinked(node, name) {
   return slot >= 0 && node.isInputConnected(slot);
 }
 
+/** Keep a widget shown whose value comes through a link: it shows what comes, and has the button that fetches it. */
+export function stayShown(widget) {
+  // ComfyUI hides a linked widget by the first of these, and newer front-ends by the second
+  for (const why of ["computedDisabled", "connectionSuppressed"]) {
+    Object.defineProperty(widget, why, { get: () => false, set: () => {} });
+  }
+}
+
 /** Run what leads to a node; return why it cannot be run, if so. */
 export function runTo(node) {
   const path = pathTo(app.rootGraph, node);

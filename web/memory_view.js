@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Seats } from "./editor/seats.mjs";
-import { chain, isLinked, locator, runTo } from "./in_graph.mjs";
+import { chain, isLinked, locator, runTo, stayShown } from "./in_graph.mjs";
 import { ShapesModel } from "./memory_view/model.mjs";
 
 const [WIDTH, HEIGHT] = [520, 440];
@@ -39,8 +39,7 @@ function viewWidget(node, name, seats, options) {
     },
     ...options,
   });
-  // ComfyUI hides a linked widget on canvas nodes; this one shows what comes, and has the button that fetches it
-  Object.defineProperty(widget, "computedDisabled", { get: () => false, set: () => {} });
+  stayShown(widget);
   const follow = () => seat?.model.setLinked(isLinked(node, name));
   widget.showOutput = (output) => {
     const file = output?.mirage_points?.[0];
