@@ -210,4 +210,18 @@ export const CHINESE = {
   "Timeline of the video frames with the keys, and the share known of each latent frame":
     "视频帧时间轴，含关键帧以及每个latent 帧的已知比例",
   "This node, or a subgraph that holds it, is muted or bypassed: it cannot run.": "此节点或包含它的子图已被静音或绕过：无法运行。",
+  // the view of the Camera Path Editor
+  "Fly through the scene with W A S D, Q and E, and the mouse (F)": "用 W A S D、Q、E 和鼠标在场景中飞行(F)",
+  "Fly": "飞行",
+  "Record the flight into the path, from the playhead to its end (R)": "把飞行录制到路径中,从播放头到结尾(R)",
+  "Record": "录制",
+  "Stop recording": "停止录制",
+  "Speed {speed} depths a second.": "速度:每秒 {speed} 个中位深度。",
+  "Recording: it fills the path from video frame {frame} on. R ends it.": "正在录制:将填充从视频第 {frame} 帧起的路径。按 R 结束。",
+  "The mouse looks around.": "移动鼠标转动视角。",
+  "Drag looks around.": "拖动转动视角。",
+  "W A S D, Q and E fly, Shift faster.": "W A S D、Q、E 飞行,Shift 加速。",
+  "R records, Escape leaves.": "R 录制,Esc 退出。",
+  "The flight is in the path, as {keys} keys.": "飞行已写入路径,共 {keys} 个关键帧。",
+  "That was too short to become a path. Record for a second or more.": "录制时间太短,无法成为路径。请至少录制一秒。",
 };

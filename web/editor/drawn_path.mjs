@@ -52,8 +52,8 @@ export class DrawnPath extends THREE.Group {
     this.#colour();
   }
 
-  /** Follow the playhead and the eye: a ball keeps its size on the page. */
-  follow(eye, pixelsHigh) {
+  /** Follow the playhead and the eye: a ball keeps its size on the page. pixel: its size at distance 1 from the eye. */
+  follow(eye, pixel) {
     this.#drawFrusta(this.playhead, [this.model.camera]);
     const wanted = this.model.keys.map((_, number) => [number, "key"]);
     wanted.push([this.model.chosen, "aim"]); // a ball that aims the chosen key
@@ -65,8 +65,8 @@ export class DrawnPath extends THREE.Group {
       const mesh = this.balls.children[n];
       mesh.position.set(...flipped(this.placeOf(number, ball)));
       mesh.material.color.set(ball === "aim" ? DIM : number === this.model.chosen ? TEXT : PATH);
-      const pixel = (2 * Math.tan((eye.fov * Math.PI) / 360) * mesh.position.distanceTo(eye.position)) / pixelsHigh;
-      mesh.scale.setScalar(pixel * (ball === "aim" ? BALL * 0.75 : BALL));
+      const radius = ball === "aim" ? BALL * 0.75 : BALL;
+      mesh.scale.setScalar(pixel * radius * mesh.position.distanceTo(eye));
     });
   }
 

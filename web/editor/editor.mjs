@@ -13,6 +13,7 @@ import { TextPanel } from "./text_panel.mjs";
 import { Timeline } from "./timeline.mjs";
 import { Tools } from "./tools.mjs";
 import { View } from "./view.mjs";
+import { ViewTools } from "./view_tools.mjs";
 
 const SLICE = 12; // milliseconds of counting before the page may go on
 
@@ -36,6 +37,7 @@ export class Editor {
     this.view = new View(view, model);
     this.gestures = new Gestures(this.view, model, host.edited);
     this.timeline = new Timeline(times, model, host.edited);
+    this.viewTools = new ViewTools(root, this.view, model, host.edited);
     this.#makeHint(element("div", view, { className: "hint" }));
     this.textPanel = new TextPanel(view, model, (change) => this.#edit(change));
     this.keyList = new KeyList(view);
@@ -71,6 +73,7 @@ export class Editor {
     this.counting = null;
     this.player.stop();
     this.gestures.dispose();
+    this.viewTools.dispose();
     this.view.dispose();
     this.timeline.dispose();
   }
@@ -203,7 +206,8 @@ export class Editor {
       c: () => model.copyPose(),
       v: () => this.#edit(() => model.pastePose()),
     };
-    const others = (event) => this.gestures.key(event) || (event.key === "Escape" && this.#closePanels());
+    const used = (event) => this.viewTools.key(event) || this.gestures.key(event);
+    const others = (event) => used(event) || (event.key === "Escape" && this.#closePanels());
     listenToKeys(root, { keys, commands, others });
   }
 

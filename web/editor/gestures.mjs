@@ -73,7 +73,7 @@ export class Gestures {
 
   #grab(event) {
     this.#followMenu(event);
-    if (event.button !== 0 || event.ctrlKey || this.model.blank) return;
+    if (event.button !== 0 || event.ctrlKey || this.model.blank || this.view.flown) return;
     if (this.view.through) return this.#turn(event);
     const best = this.#ballAt(event);
     if (!best) return;

@@ -105,6 +105,18 @@ export class PathModel extends PathState {
     this.edited();
   }
 
+  /** Put keys, each at its own time, in the place of all from a video frame on; a locked start stays. */
+  replaceFrom(frame, keys) {
+    if (!this.editable) return;
+    const early = (key) => key.time * (this.frames - 1) < frame - 0.5;
+    const kept = this.keys.filter((key, number) => early(key) || this.holds(number));
+    const after = kept.length ? kept[kept.length - 1].time : -1;
+    this.keys = [...kept, ...keys.filter((key) => key.time > after)].map(roundedKey);
+    this.constantSpeed = false; // the times are those of the flight
+    this.turnToOnly(Math.min(kept.length, this.keys.length - 1));
+    this.edited();
+  }
+
   /** Take the keys that were fitted to the input cameras. */
   takeOffer() {
     if (this.editable && this.offer) this.text = this.offer;

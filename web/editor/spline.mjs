@@ -20,7 +20,7 @@ export function multiply([aw, ax, ay, az], [bw, bx, by, bz]) {
   ];
 }
 
-const inverse = ([w, x, y, z]) => [w, -x, -y, -z];
+export const inverse = ([w, x, y, z]) => [w, -x, -y, -z];
 
 /** Rotate a vector by a unit quaternion. */
 export function rotated(q, [x, y, z]) {

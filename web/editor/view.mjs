@@ -17,6 +17,7 @@ export class View {
   constructor(host, model) {
     this.model = model;
     this.through = false;
+    this.flown = null; // the camera {position, rotation, fieldOfView} of a flight
     this.seen = false; // points were shown: more of them do not move the view
     this.scene = null;
     this.renderer = new THREE.WebGLRenderer({ antialias: true });
@@ -74,6 +75,7 @@ export class View {
 
   /** Look at all of it, from beside, above and behind the start camera. */
   overview() {
+    if (this.flown) this.leave();
     const places = this.model.keys.map((key) => key.position);
     const axes = [0, 1, 2].map((axis) => {
       const values = (this.scene?.xyz ?? new Float32Array([0, 0, 1])).filter((_, n) => n % 3 === axis).sort();
@@ -114,13 +116,36 @@ export class View {
   }
 
   setThrough(through) {
+    if (this.flown) this.leave();
     this.through = through;
     this.controls.enabled = !through;
     this.requestRender();
   }
 
+  /** Look as a flying camera {position, rotation, fieldOfView} does; leave: called when something else is to be seen. */
+  fly(camera, leave) {
+    this.through = false;
+    this.controls.enabled = false;
+    Object.assign(this, { flown: camera, leave });
+    this.requestRender();
+  }
+
+  /** Go on looking from where a flight has come to. */
+  land() {
+    const reach = this.free.position.distanceTo(this.controls.target);
+    const { position, rotation } = this.flown;
+    const ahead = rotated(rotation, [0, 0, reach]).map((value, n) => value + position[n]);
+    this.free.position.set(...flipped(position));
+    this.controls.target.set(...flipped(ahead));
+    this.flown = null;
+    this.controls.enabled = true;
+    this.controls.update();
+    this.requestRender();
+  }
+
   /** The pose that the view has now. */
   get pose() {
+    if (this.flown) return this.flown;
     if (this.through) return this.model.camera;
     const { x, y, z, w } = this.free.quaternion;
     return { position: flipped(this.free.position.toArray()), rotation: flippedTurn([w, x, y, z]) };
@@ -165,19 +190,19 @@ export class View {
       Object.assign(this, { width, height });
     }
     this.drawn.visible = !this.through && !this.model.blank;
-    if (this.through) return this.#renderThrough(width, height);
+    if (this.flown || this.through) return this.#renderThrough(this.flown ?? this.model.camera, width, height);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
     this.world.background.set(BACKGROUND);
     this.free.aspect = width / height;
     this.free.updateProjectionMatrix();
     this.points.material.size = POINT / Math.tan((this.free.fov * Math.PI) / 360);
-    this.drawn.follow(this.free, height);
+    this.drawn.follow(this.free.position, (2 * Math.tan((this.free.fov * Math.PI) / 360)) / height);
     this.renderer.render(this.world, this.free);
   }
 
-  /** The picture that the camera at the playhead takes, in the shape of the start picture. */
-  #renderThrough(width, height) {
+  /** The picture that a camera takes, in the shape of the start picture. */
+  #renderThrough(camera, width, height) {
     const { left, top, width: pictureWidth, height: pictureHeight } = fitted(this.scene, width, height);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
@@ -186,9 +211,9 @@ export class View {
     this.renderer.setScissorTest(true);
     this.renderer.setScissor(left, top, pictureWidth, pictureHeight);
     this.renderer.setViewport(left, top, pictureWidth, pictureHeight);
-    const { camera } = this.model;
     const lens = lensOf(this.scene, camera.fieldOfView, this.model.ownField);
     aim(this.fixed, camera, lens);
+    this.drawn.follow(this.fixed.position, 1 / (lens.fy * pictureHeight));
     // three.js scales points by half the canvas, but the picture is only a part of it
     this.points.material.size = (POINT * 2 * lens.fy * pictureHeight) / height;
     this.renderer.render(this.world, this.fixed);
