@@ -7,7 +7,7 @@ import { chain, isLinked, locator, runTo, stayShown } from "./in_graph.mjs";
 import { upstreamOf } from "./upstream.mjs";
 import { setLanguage } from "./words.mjs";
 
-const [WIDTH, HEIGHT] = [560, 540];
+const [WIDTH, HEIGHT] = [560, 580];
 
 const workflow = () => app.extensionManager.workflow.activeWorkflow;
 const seats = new Seats({ rootGraph: () => app.rootGraph, workflow }, (seat) => ({

@@ -1,4 +1,4 @@
-/** Which share of the tokens a memory knows from a camera: the rule of mirage_core/splatting, without its z-buffer. */
+/** Which tokens a memory knows from a camera: the rule of mirage_core/splatting, without its z-buffer. */
 
 import { rotated } from "./spline.mjs";
 
@@ -15,12 +15,18 @@ export function standsAt({ stride, clip }, frames) {
   }
 }
 
+/** Share known, 0..1, from one camera: see knownTokens. */
+export function knownShare(scene, camera, ownField) {
+  const known = knownTokens(scene, camera, ownField);
+  return known.reduce((sum, one) => sum + one, 0) / known.length;
+}
+
 /**
- * Share known, 0..1, from one camera.
+ * Uint8Array of h * w tokens, row by row: 1 where the memory knows the token from a camera.
  *
  * scene: of sceneFromBytes, with coverage {grid: [h, w], disk_radius, most_cells}; camera: of pathThrough.
  */
-export function knownShare(scene, camera, ownField) {
+export function knownTokens(scene, camera, ownField) {
   const { xyz, width, K, coverage } = scene;
   const [h, w] = coverage.grid;
   const zoom = Math.tan((ownField * Math.PI) / 360) / Math.tan((camera.fieldOfView * Math.PI) / 360);
@@ -47,5 +53,5 @@ export function knownShare(scene, camera, ownField) {
       }
     }
   }
-  return known.reduce((sum, one) => sum + one, 0) / known.length;
+  return known;
 }

@@ -37,7 +37,7 @@ export class Editor {
     this.view = new View(view, model);
     this.gestures = new Gestures(this.view, model, host.edited);
     this.timeline = new Timeline(times, model, host.edited);
-    this.viewTools = new ViewTools(root, this.view, model, host.edited);
+    this.viewTools = new ViewTools(root, this, { edited: host.edited, changed: () => this.#refresh() });
     this.#makeHint(element("div", view, { className: "hint" }));
     this.textPanel = new TextPanel(view, model, (change) => this.#edit(change));
     this.keyList = new KeyList(view);

@@ -2,10 +2,12 @@
 
 import * as THREE from "../lib/three.mjs";
 import { flipped } from "./axes.mjs";
+import { rayThrough } from "./gizmo.mjs";
 import { anglesOf, poseOf } from "./keys.mjs";
 import { multiply, rotated } from "./spline.mjs";
 
 const REACH = 14; // pixels around a ball that take it
+const RING = 8; // pixels around a ring that take it
 const TURN = 0.15; // degrees per pixel, through the camera
 const STEP = 0.02; // median depths per notch of the wheel or press of a key, through the camera
 const NOTCH = 100; // pixels that a notch of a wheel stands for
@@ -76,7 +78,7 @@ export class Gestures {
     if (event.button !== 0 || event.ctrlKey || this.model.blank || this.view.flown) return;
     if (this.view.through) return this.#turn(event);
     const best = this.#ballAt(event);
-    if (!best) return;
+    if (!best) return this.#grabRing(event);
     event.stopImmediatePropagation(); // the view must not turn meanwhile
     this.model.seek(this.model.keys[best.number].time);
     this.model.choose(best.number);
@@ -87,6 +89,34 @@ export class Gestures {
       if (best.ball === "key") this.model.changeKey(best.number, { position: flipped(place.toArray()) });
       else this.#aim(best.number, flipped(place.toArray()));
     });
+  }
+
+  #grabRing(event) {
+    const { gizmo } = this.view;
+    const from = this.#inView(event);
+    const grabbed = gizmo.at(from, RING);
+    if (!grabbed) return;
+    event.stopImmediatePropagation();
+    const turned = gizmo.grab(grabbed, from, (place) => this.#ray(place));
+    const number = this.model.chosen;
+    this.#follow(event, (moved) => this.model.changeKey(number, turned(this.#inView(moved))));
+    this.canvas.addEventListener("lostpointercapture", () => {
+      gizmo.release();
+      this.view.requestRender();
+    }, { once: true });
+  }
+
+  /** Where a pointer is in the view, in its own pixels: the graph may be scaled. */
+  #inView({ clientX, clientY }) {
+    const box = this.canvas.getBoundingClientRect();
+    const zoom = box.width / this.canvas.clientWidth;
+    return { x: (clientX - box.left) / zoom, y: (clientY - box.top) / zoom };
+  }
+
+  /** The direction, in our axes, of a place in the view. */
+  #ray({ x, y }) {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    return rayThrough(this.view.free, (x / width) * 2 - 1, 1 - (y / height) * 2);
   }
 
   #ballAt(event) {
@@ -104,10 +134,7 @@ export class Gestures {
   /** Where the mouse's ray meets the plane through a place. */
   #onPlane(event, place, normal) {
     const { free } = this.view;
-    const box = this.canvas.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * 2 - 1;
-    const y = 1 - ((event.clientY - box.top) / box.height) * 2;
-    const direction = new THREE.Vector3(x, y, 0.5).unproject(free).sub(free.position).normalize();
+    const direction = new THREE.Vector3(...flipped(this.#ray(this.#inView(event))));
     const along = place.clone().sub(free.position).dot(normal) / direction.dot(normal);
     return direction.multiplyScalar(along).add(free.position);
   }

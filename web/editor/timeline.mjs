@@ -145,6 +145,7 @@ export class Timeline {
     this.#stands(to, width);
     this.#coverage(to, width, height);
     this.#diamonds(to, width);
+    this.#collisions(to);
     to.fillStyle = TEXT;
     to.fillRect(this.#x(this.model.time) - 0.5, 0, 1, height);
   }
@@ -211,5 +212,20 @@ export class Timeline {
     if (!stands || (width - 2 * SIDE) / stands.length < LEAST_TICK) return;
     to.fillStyle = DIM;
     for (const frame of stands) to.fillRect(this.#x(this.model.timeOf(frame)) - 0.5, RULER - 3, 1, 3);
+  }
+
+  /** Mark video frames, booleans, on the line of the keys. */
+  setCollisions(collisions) {
+    this.collisions = collisions;
+    this.draw();
+  }
+
+  #collisions(to) {
+    to.fillStyle = CAREFUL;
+    const last = Math.max((this.collisions?.length ?? 0) - 1, 1);
+    this.collisions?.forEach((one, frame) => {
+      const [from, end] = [frame - 0.5, frame + 0.5].map((at) => this.#x(Math.max(0, Math.min(1, at / last))));
+      if (one) to.fillRect(Math.floor(from), RULER + KEYS / 2 - 2, Math.ceil(end) - Math.floor(from), 4);
+    });
   }
 }

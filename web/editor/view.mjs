@@ -1,14 +1,16 @@
 /** The points, the path and its keys in 3D. */
 
 import * as THREE from "../lib/three.mjs";
-import { flipped, flippedTurn } from "./axes.mjs";
+import { flipped } from "./axes.mjs";
 import { BACKGROUND, TRACK } from "./colours.mjs";
+import { knownTokens } from "./coverage.mjs";
 import { DrawnPath } from "./drawn_path.mjs";
-import { rotated } from "./spline.mjs";
+import { Eye } from "./eye.mjs";
+import { Gizmo } from "./gizmo.mjs";
+import { Ground } from "./ground.mjs";
+import { Marks } from "./marks.mjs";
 import { aim, FAR, fitted, lensOf, NEAR, shapeOf } from "./through.mjs";
 
-const OPENING = [-0.6, -0.55, -0.6]; // from the middle of things: the left of the start camera, above and behind it
-const OPENING_DISTANCE = 1.5; // radii of what is shown
 const OUTLIERS = 0.02; // share of the points on either side that the overview may leave out
 const POINT = 1.25; // drawn width of a token, in widths: closes the seams between neighbours
 
@@ -20,17 +22,18 @@ export class View {
     this.flown = null; // the camera {position, rotation, fieldOfView} of a flight
     this.seen = false; // points were shown: more of them do not move the view
     this.scene = null;
+    this.listeners = [];
     this.renderer = new THREE.WebGLRenderer({ antialias: true });
     this.canvas = this.renderer.domElement;
     Object.assign(this.canvas.style, { position: "absolute", inset: "0", width: "100%", height: "100%", touchAction: "none" });
     host.append(this.canvas);
-    this.free = new THREE.PerspectiveCamera(50, 1, NEAR, FAR);
     this.fixed = new THREE.PerspectiveCamera(50, 1, NEAR, FAR);
     this.world = new THREE.Scene();
     this.world.background = new THREE.Color(BACKGROUND);
     this.#makeObjects();
-    this.controls = new THREE.OrbitControls(this.free, this.canvas);
-    this.controls.addEventListener("change", () => this.requestRender());
+    this.eye = new Eye(this.canvas, () => this.requestRender());
+    this.marks = new Marks(host);
+    this.gizmo = new Gizmo(this.eye, model);
     this.overview();
     this.resizing = new ResizeObserver(() => this.requestRender());
     this.resizing.observe(host);
@@ -41,12 +44,25 @@ export class View {
     this.drawn.redraw();
   }
 
+  get free() {
+    return this.eye.camera;
+  }
+
+  get controls() {
+    return this.eye.controls;
+  }
+
   dispose() {
     cancelAnimationFrame(this.pending);
     this.resizing.disconnect();
     this.controls.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
+  }
+
+  /** listener: called with "scene" when points have come, with "through" when the view goes into the camera or out of it. */
+  onChange(listener) {
+    this.listeners.push(listener);
   }
 
   /** Show points: a scene of sceneFromBytes. */
@@ -60,12 +76,14 @@ export class View {
     geometry.setAttribute("tokenWidth", new THREE.BufferAttribute(scene.width, 1));
     this.points.geometry.dispose();
     this.points.geometry = geometry;
-    if (!this.seen) this.overview();
+    if (this.seen) this.#box();
+    else this.overview();
     this.seen = true;
     const [H, W] = shapeOf(scene);
     this.drawn.aspect = H / W;
     this.drawn.redraw();
     this.requestRender();
+    this.#tell("scene");
   }
 
   setKnown(known) {
@@ -73,45 +91,41 @@ export class View {
     this.requestRender();
   }
 
-  /** Look at all of it, from beside, above and behind the start camera. */
-  overview() {
+  /** Look at all of it, from beside, above and behind the start camera, or flat from a side of SIDES. */
+  overview(side = null) {
     if (this.flown) this.leave();
+    const box = this.#box();
+    const middle = box.map(([low, high]) => (low + high) / 2);
+    this.eye.survey(middle, Math.max(0.7, Math.hypot(...box.map(([low, high]) => (high - low) / 2))), side);
+  }
+
+  /** What all but a few of the points, and the keys, lie in: lowest and highest of x, y, z. The floor goes under it. */
+  #box() {
     const places = this.model.keys.map((key) => key.position);
-    const axes = [0, 1, 2].map((axis) => {
+    const box = [0, 1, 2].map((axis) => {
       const values = (this.scene?.xyz ?? new Float32Array([0, 0, 1])).filter((_, n) => n % 3 === axis).sort();
       const end = Math.floor((values.length - 1) * OUTLIERS);
       const edges = [values[end], values[values.length - 1 - end], ...places.map((place) => place[axis])];
       return [Math.min(...edges), Math.max(...edges)];
     });
-    const middle = axes.map(([low, high]) => (low + high) / 2);
-    const radius = Math.max(0.7, Math.hypot(...axes.map(([low, high]) => (high - low) / 2)));
-    const away = (OPENING_DISTANCE * radius) / Math.hypot(...OPENING);
-    this.free.position.set(...flipped(middle.map((value, n) => value + OPENING[n] * away)));
-    this.controls.target.set(...flipped(middle));
-    this.controls.update();
-    this.requestRender();
+    this.ground.lay(box);
+    return box;
   }
 
   /** Move the eye and what it turns about along its own axes (x right, y down, z forward), shares of their distance. */
   walk(direction) {
-    const share = this.free.position.distanceTo(this.controls.target);
-    const by = flipped(rotated(this.pose.rotation, direction.map((value) => value * share)));
-    for (const place of [this.free.position, this.controls.target]) place.add(new THREE.Vector3(...by));
-    this.controls.update();
-    this.requestRender();
+    this.eye.walk(direction);
   }
 
   /** What an editor made anew takes over. */
   get look() {
     const { through, seen } = this;
-    return { through, seen, eye: this.free.position.toArray(), target: this.controls.target.toArray() };
+    return { through, seen, ...this.eye.look };
   }
 
-  set look({ through, seen, eye, target }) {
+  set look({ through, seen, ...look }) {
     this.seen = seen;
-    this.free.position.set(...eye);
-    this.controls.target.set(...target);
-    this.controls.update();
+    this.eye.look = look;
     this.setThrough(through);
   }
 
@@ -120,6 +134,7 @@ export class View {
     this.through = through;
     this.controls.enabled = !through;
     this.requestRender();
+    this.#tell("through");
   }
 
   /** Look as a flying camera {position, rotation, fieldOfView} does; leave: called when something else is to be seen. */
@@ -132,14 +147,9 @@ export class View {
 
   /** Go on looking from where a flight has come to. */
   land() {
-    const reach = this.free.position.distanceTo(this.controls.target);
-    const { position, rotation } = this.flown;
-    const ahead = rotated(rotation, [0, 0, reach]).map((value, n) => value + position[n]);
-    this.free.position.set(...flipped(position));
-    this.controls.target.set(...flipped(ahead));
+    this.eye.land(this.flown);
     this.flown = null;
     this.controls.enabled = true;
-    this.controls.update();
     this.requestRender();
   }
 
@@ -147,16 +157,20 @@ export class View {
   get pose() {
     if (this.flown) return this.flown;
     if (this.through) return this.model.camera;
-    const { x, y, z, w } = this.free.quaternion;
-    return { position: flipped(this.free.position.toArray()), rotation: flippedTurn([w, x, y, z]) };
+    return this.eye.pose;
   }
 
   /** Where a key's ball ("key"), or the ball that aims it ("aim"), is on the page; for tests and picking. */
   onPage(number, ball = "key") {
-    const place = new THREE.Vector3(...flipped(this.drawn.placeOf(number, ball))).project(this.free);
+    const { x, y, visible } = this.#project(this.drawn.placeOf(number, ball), this.free, { left: 0, top: 0, width: 1, height: 1 });
     const box = this.canvas.getBoundingClientRect();
-    const visible = Math.abs(place.z) < 1;
-    return { x: box.left + ((place.x + 1) / 2) * box.width, y: box.top + ((1 - place.y) / 2) * box.height, visible };
+    return { x: box.left + x * box.width, y: box.top + y * box.height, visible };
+  }
+
+  /** Where a place in our axes is for a camera that fills {left, top, width, height}. */
+  #project(place, camera, { left, top, width, height }) {
+    const { x, y, z } = new THREE.Vector3(...flipped(place)).project(camera);
+    return { x: left + ((x + 1) / 2) * width, y: top + ((1 - y) / 2) * height, visible: Math.abs(z) < 1 };
   }
 
   requestRender() {
@@ -165,6 +179,10 @@ export class View {
       this.pending = null;
       this.#render();
     });
+  }
+
+  #tell(what) {
+    for (const listener of this.listeners) listener(what);
   }
 
   #makeObjects() {
@@ -177,7 +195,8 @@ export class View {
     this.points = new THREE.Points(new THREE.BufferGeometry(), material);
     this.points.frustumCulled = false;
     this.drawn = new DrawnPath(this.model);
-    this.world.add(this.points, this.drawn);
+    this.ground = new Ground();
+    this.world.add(this.points, this.ground, this.drawn);
   }
 
   #render() {
@@ -190,32 +209,65 @@ export class View {
       Object.assign(this, { width, height });
     }
     this.drawn.visible = !this.through && !this.model.blank;
+    this.ground.visible = !this.through && !this.flown;
+    this.marks.clear(width, height);
+    this.gizmo.clear();
     if (this.flown || this.through) return this.#renderThrough(this.flown ?? this.model.camera, width, height);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
     this.world.background.set(BACKGROUND);
-    this.free.aspect = width / height;
-    this.free.updateProjectionMatrix();
+    this.eye.shape(width, height);
     this.points.material.size = POINT / Math.tan((this.free.fov * Math.PI) / 360);
-    this.drawn.follow(this.free.position, (2 * Math.tan((this.free.fov * Math.PI) / 360)) / height);
+    const pixel = (2 * Math.tan((this.free.fov * Math.PI) / 360)) / height; // at distance 1
+    this.drawn.follow(this.free.position, pixel);
     this.renderer.render(this.world, this.free);
+    const place = (one) => this.#project(one, this.free, { left: 0, top: 0, width, height });
+    this.marks.axes(place);
+    if (this.drawn.visible) this.marks.numbers(this.drawn, place);
+    if (!this.drawn.visible || !this.model.editable) return;
+    this.gizmo.follow(place, pixel);
+    this.gizmo.draw(this.marks.to);
+  }
+
+  /** Draw the picture that a camera takes, so many pixels wide and high, at the corner of a 2D canvas. */
+  picture(camera, width, height, to) {
+    this.drawn.visible = this.ground.visible = false;
+    this.#take(camera, { left: 0, top: 0, width, height });
+    const ratio = this.renderer.getPixelRatio();
+    const [w, h] = [width * ratio, height * ratio];
+    to.drawImage(this.canvas, 0, this.canvas.height - h, w, h, 0, 0, width, height); // WebGL's corner is below
+    this.requestRender(); // comes before the page is painted again
   }
 
   /** The picture that a camera takes, in the shape of the start picture. */
   #renderThrough(camera, width, height) {
-    const { left, top, width: pictureWidth, height: pictureHeight } = fitted(this.scene, width, height);
+    const box = fitted(this.scene, width, height);
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
     this.renderer.setClearColor(TRACK);
     this.renderer.clear();
+    this.#take(camera, box);
+    if (this.scene?.coverage) this.marks.hatch(this.#known(camera), this.scene.coverage.grid, box);
+  }
+
+  #take(camera, { left, top, width, height }) {
     this.renderer.setScissorTest(true);
-    this.renderer.setScissor(left, top, pictureWidth, pictureHeight);
-    this.renderer.setViewport(left, top, pictureWidth, pictureHeight);
+    this.renderer.setScissor(left, top, width, height);
+    this.renderer.setViewport(left, top, width, height);
     const lens = lensOf(this.scene, camera.fieldOfView, this.model.ownField);
     aim(this.fixed, camera, lens);
-    this.drawn.follow(this.fixed.position, 1 / (lens.fy * pictureHeight));
+    this.drawn.follow(this.fixed.position, 1 / (lens.fy * height));
     // three.js scales points by half the canvas, but the picture is only a part of it
-    this.points.material.size = (POINT * 2 * lens.fy * pictureHeight) / height;
+    this.points.material.size = (POINT * 2 * lens.fy * height) / this.height;
     this.renderer.render(this.world, this.fixed);
+  }
+
+  /** Tokens known from a camera; counted again only where it has moved. */
+  #known(camera) {
+    const asked = JSON.stringify(camera);
+    if (this.counted?.asked !== asked || this.counted.scene !== this.scene) {
+      this.counted = { asked, scene: this.scene, known: knownTokens(this.scene, camera, this.model.ownField) };
+    }
+    return this.counted.known;
   }
 }

@@ -1,8 +1,10 @@
-/** The buttons that lie on the view, and what they say. */
+/** The buttons that lie on the view, and what is told about what it shows. */
 
 import { say } from "../words.mjs";
 import { BACKGROUND, TEXT } from "./colours.mjs";
+import { CLOSE, Collisions } from "./collisions.mjs";
 import { Fly } from "./fly.mjs";
+import { Thumbnails } from "./thumbnails.mjs";
 
 const STYLE = `
 .mirage-editor .tools { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap; gap: 4px;
@@ -16,11 +18,14 @@ const STYLE = `
 `;
 
 export class ViewTools {
-  /** root: the editor's element; view: its View; model: its PathModel; edited: called once after every finished change. */
-  constructor(root, view, model, edited) {
-    Object.assign(this, { root, view, model });
+  /**
+   * root: the editor's element; parts: {view, timeline, model} of it.
+   * host: {edited(), changed()}: called once after every finished change, and when the view looks otherwise.
+   */
+  constructor(root, { view, timeline, model }, { edited, changed }) {
+    Object.assign(this, { root, view, model, changed });
     const host = view.canvas.parentElement;
-    this.fly = new Fly(view, model, { changed: () => this.refresh(), edited });
+    this.fly = new Fly(view, model, { changed: () => this.#flightChanged(), edited });
     const style = document.createElement("style");
     style.textContent = STYLE;
     this.row = document.createElement("div");
@@ -30,19 +35,35 @@ export class ViewTools {
     this.flyButton = this.#button(say("Fly"), fly, () => (this.fly.active ? this.fly.stop() : this.fly.start()));
     const record = say("Record the flight into the path, from the playhead to its end (R)");
     this.recordButton = this.#button(say("Record"), record, () => this.fly.toggleRecord());
+    for (const [name, title, side] of [
+      [say("Top"), say("Look straight down, flat: what is ahead of the start camera is up (7)"), "top"],
+      [say("Front"), say("Look the way of the start camera, flat (1)"), "front"],
+      [say("Side"), say("Look from the right, flat: the start camera looks to the right (3)"), "side"],
+    ]) {
+      this.#button(name, title, () => this.#flat(side));
+    }
     this.said = document.createElement("span");
     this.row.append(this.said);
-    model.onChange(() => this.refresh());
+    this.collisions = new Collisions(view, model, (found) => {
+      timeline.setCollisions(found);
+      this.refresh();
+    });
+    this.thumbnails = new Thumbnails(view, timeline, model, () => this.fly.active);
+    for (const part of [model, view]) part.onChange(() => this.refresh());
     this.refresh();
   }
 
   dispose() {
     this.fly.dispose();
+    this.collisions.dispose();
+    this.thumbnails.dispose();
   }
 
   /** A key that is pressed; return whether it is one for the view. */
   key(event) {
-    return this.fly.key(event);
+    const side = { 7: "top", 1: "front", 3: "side" }[event.key];
+    if (side) this.#flat(side);
+    return Boolean(side) || this.fly.key(event);
   }
 
   refresh() {
@@ -52,7 +73,19 @@ export class ViewTools {
     this.recordButton.disabled = !model.editable;
     this.recordButton.textContent = fly.record ? say("Stop recording") : say("Record");
     this.recordButton.classList.toggle("recording", fly.record !== null);
-    this.said.textContent = fly.active ? this.#flightText() : this.#recordText();
+    this.said.textContent = fly.active ? this.#flightText() : this.#text();
+  }
+
+  #flightChanged() {
+    this.refresh();
+    this.changed();
+  }
+
+  /** See all of it flat from a side. Turning the view brings the perspective back. */
+  #flat(side) {
+    this.view.setThrough(false);
+    this.view.overview(side);
+    this.changed();
   }
 
   #flightText() {
@@ -64,6 +97,14 @@ export class ViewTools {
     }
     const look = fly.locked ? say("The mouse looks around.") : say("Drag looks around.");
     return [say("W A S D, Q and E fly, Shift faster."), look, say("R records, Escape leaves."), speed].join(" ");
+  }
+
+  #text() {
+    const { model, view } = this;
+    const hatched = view.through && view.scene?.coverage ? say("Hatched is what the memory does not know.") : "";
+    const near = say("Here the camera comes nearer than {close} median depths to the points.", { close: CLOSE });
+    const meets = this.collisions.found[model.frameOf(model.time)] ? near : "";
+    return [this.#recordText(), hatched, meets].filter(Boolean).join(" ");
   }
 
   #recordText() {
