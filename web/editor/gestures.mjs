@@ -1,13 +1,16 @@
-/** What the mouse, the wheel and the keyboard do among the points. */
+/** What the mouse, fingers, the wheel and the keyboard do among the points. */
 
 import * as THREE from "../lib/three.mjs";
 import { flipped } from "./axes.mjs";
+import { Fingers } from "./fingers.mjs";
 import { rayThrough } from "./gizmo.mjs";
 import { anglesOf, poseOf } from "./keys.mjs";
 import { multiply, rotated } from "./spline.mjs";
 
-const REACH = 14; // pixels around a ball that take it
-const RING = 8; // pixels around a ring that take it
+const REACH = { ball: 14, ring: 8 }; // pixels around it that take it
+const FINGER = 1.8; // times as far reaches a finger
+const SLIDE = 0.002; // median depths per pixel that two fingers move, through the camera
+const PINCH = 0.5; // median depths forward where two fingers go e times as far apart, through the camera
 const TURN = 0.15; // degrees per pixel, through the camera
 const STEP = 0.02; // median depths per notch of the wheel or press of a key, through the camera
 const NOTCH = 100; // pixels that a notch of a wheel stands for
@@ -44,11 +47,15 @@ class Burst {
   }
 }
 
+const reach = (what, { pointerType }) => REACH[what] * (pointerType === "touch" ? FINGER : 1);
+
 export class Gestures {
   /** view: a View; model: its PathModel; onEdited: called once after every finished change. */
   constructor(view, model, onEdited) {
     Object.assign(this, { view, model, onEdited, canvas: view.canvas });
     this.burst = new Burst(onEdited);
+    this.fingers = new Fingers(this.canvas);
+    this.followed = null; // the pointer that drags something
     // captured: a grabbed ball must not turn the view
     this.canvas.addEventListener("pointerdown", (event) => this.#grab(event), { capture: true });
     this.canvas.addEventListener("wheel", (event) => this.#wheel(event), { capture: true, passive: false });
@@ -76,6 +83,7 @@ export class Gestures {
   #grab(event) {
     this.#followMenu(event);
     if (event.button !== 0 || event.ctrlKey || this.model.blank || this.view.flown) return;
+    if (this.fingers.count > 1) return this.#anotherFinger(event);
     if (this.view.through) return this.#turn(event);
     const best = this.#ballAt(event);
     if (!best) return this.#grabRing(event);
@@ -91,19 +99,35 @@ export class Gestures {
     });
   }
 
+  /** Two fingers on the view move it; while one drags a ball, another does nothing; through the camera both move the key. */
+  #anotherFinger(event) {
+    if (this.followed === null) return;
+    event.stopImmediatePropagation();
+    if (!this.view.through) return;
+    let last = this.fingers.pair;
+    const move = () => {
+      const { pair } = this.fingers;
+      if (!pair) return this.canvas.removeEventListener("pointermove", move);
+      const ahead = Math.log(pair.spread / last.spread) * PINCH;
+      this.#shift([(last.x - pair.x) * SLIDE, (last.y - pair.y) * SLIDE, ahead]);
+      last = pair;
+    };
+    this.canvas.addEventListener("pointermove", move);
+  }
+
   #grabRing(event) {
     const { gizmo } = this.view;
     const from = this.#inView(event);
-    const grabbed = gizmo.at(from, RING);
+    const grabbed = gizmo.at(from, reach("ring", event));
     if (!grabbed) return;
     event.stopImmediatePropagation();
     const turned = gizmo.grab(grabbed, from, (place) => this.#ray(place));
     const number = this.model.chosen;
-    this.#follow(event, (moved) => this.model.changeKey(number, turned(this.#inView(moved))));
-    this.canvas.addEventListener("lostpointercapture", () => {
+    const turn = (moved) => this.model.changeKey(number, turned(this.#inView(moved)));
+    this.#follow(event, turn, () => {
       gizmo.release();
       this.view.requestRender();
-    }, { once: true });
+    });
   }
 
   /** Where a pointer is in the view, in its own pixels: the graph may be scaled. */
@@ -126,7 +150,7 @@ export class Gestures {
     for (const candidate of candidates) {
       const place = this.view.onPage(candidate.number, candidate.ball);
       const distance = Math.hypot(place.x - event.clientX, place.y - event.clientY);
-      if (place.visible && distance < REACH && (!best || distance < best.distance)) best = { ...candidate, distance };
+      if (place.visible && distance < reach("ball", event) && (!best || distance < best.distance)) best = { ...candidate, distance };
     }
     return best;
   }
@@ -156,6 +180,7 @@ export class Gestures {
     if (number < 0 || !this.model.editable) return;
     let [lastX, lastY] = [event.clientX, event.clientY];
     this.#follow(event, (moved) => {
+      if (this.fingers.count > 1) return ([lastX, lastY] = [moved.clientX, moved.clientY]);
       const { pan, tilt } = this.model.keys[number];
       const down = tilt + (moved.clientY - lastY) * TURN;
       this.model.changeKey(number, {
@@ -176,22 +201,35 @@ export class Gestures {
 
   /** Move the key at the playhead along its own axes, a step or less. */
   #step(direction) {
-    const number = this.model.keyAtPlayhead;
-    if (number < 0 || !this.model.editable) return;
-    const key = this.model.keys[number];
-    const step = rotated(poseOf(key).rotation, direction.map((value) => value * STEP));
-    this.model.changeKey(number, { position: key.position.map((value, n) => value + step[n]) });
-    this.burst.go();
+    if (this.#shift(direction.map((value) => value * STEP))) this.burst.go();
   }
 
-  #follow(event, move) {
+  /** Move the key at the playhead along its own axes; return whether there is one. */
+  #shift(by) {
+    const number = this.model.keyAtPlayhead;
+    if (number < 0 || !this.model.editable) return false;
+    const key = this.model.keys[number];
+    const step = rotated(poseOf(key).rotation, by);
+    this.model.changeKey(number, { position: key.position.map((value, n) => value + step[n]) });
+    return true;
+  }
+
+  /** Until a pointer is lifted, `move` gets its moves; then `done` is called, and the change is finished. */
+  #follow(event, move, done = () => {}) {
     this.canvas.setPointerCapture(event.pointerId);
-    const done = () => {
-      this.canvas.removeEventListener("pointermove", move);
-      this.onEdited();
+    this.followed = event.pointerId;
+    const over = new AbortController();
+    const on = (name, act) => {
+      const mine = (other) => other.pointerId === event.pointerId && act(other);
+      this.canvas.addEventListener(name, mine, { signal: over.signal });
     };
-    this.canvas.addEventListener("pointermove", move);
-    this.canvas.addEventListener("lostpointercapture", done, { once: true });
+    on("pointermove", move);
+    on("lostpointercapture", () => {
+      over.abort();
+      this.followed = null;
+      done();
+      this.onEdited();
+    });
   }
 
   // The right button moves the view, and only a click of it opens the menu of the node. The page asks for the menu when
