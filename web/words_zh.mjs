@@ -228,6 +228,7 @@ export const CHINESE = {
   "Drag looks around.": "拖动转动视角。",
   "W A S D, Q and E fly, Shift faster.": "W A S D、Q、E 飞行,Shift 加速。",
   "R records, Escape leaves.": "R 录制,Esc 退出。",
+  "What the camera sees at each key. Click a picture to go there.": "每个关键帧处相机看到的画面。点击图片可跳转。",
   "Hatched is what the memory does not know.": "斜线部分是记忆未知的区域。",
   "Here the camera comes nearer than {close} median depths to the points.": "相机在此处距点云不足 {close} 个中位深度。",
   "The flight is in the path, as {keys} keys.": "飞行已写入路径,共 {keys} 个关键帧。",

@@ -19,7 +19,7 @@ export function meets({ xyz, width }, from, to) {
 
 /** Looks along the path, video frame after video frame, without holding the page up. */
 export class Collisions {
-  /** view: a View; model: its PathModel; told: called with a boolean per video frame; with none where nothing is known. */
+  /** view: a View; model: its PathModel; told: called with a boolean per video frame; none: no points. */
   constructor(view, model, told) {
     Object.assign(this, { view, model, told });
     this.found = [];

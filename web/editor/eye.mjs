@@ -58,7 +58,7 @@ export class Eye {
     this.#place(position, rotated(rotation, [0, 0, reach]).map((value, n) => value + position[n]));
   }
 
-  /** Move along its own axes (x right, y down, z forward), shares of its reach; a flat view goes up where others go on. */
+  /** Move along its own axes (x right, y down, z forward), shares of its reach; a flat view goes up, not forward. */
   walk([x, y, z]) {
     const direction = this.flat ? [x, y - z, 0] : [x, y, z];
     const by = rotated(this.pose.rotation, direction.map((value) => value * this.reach));

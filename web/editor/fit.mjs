@@ -11,8 +11,8 @@ const MOST_STEPS = 240; // video frames that are looked at
 /**
  * Keys {time, position, pan, tilt, roll, field_of_view, easing} that replace a path from a time on.
  *
- * flight: [{seconds, position, pan, tilt, roll}], in order, at least two; however long it took, it fills the video frames
- * from the frame `first` to the last of `frames`. lens: field_of_view of the keys.
+ * flight: [{seconds, position, pan, tilt, roll}], in order, at least two; however long it took, it fills the video
+ * frames from the frame `first` to the last of `frames`. lens: field_of_view of the keys.
  */
 export function keysOfFlight(flight, first, frames, lens) {
   const last = frames - 1;
@@ -39,7 +39,7 @@ function between(flight, seconds) {
   return { position: one.position.map((value, n) => mixed(value, two.position[n])), pan, tilt, roll };
 }
 
-/** Of poses that are keys already, few whose path stays near all of them: evenly spread ones, or where they are needed. */
+/** Of poses that are keys already, few whose path stays near all of them: evenly spread, or where they are needed. */
 function keysNear(every) {
   const needed = neededKeys(every);
   for (let count = 2; count < needed.length; count++) {

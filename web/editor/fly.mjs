@@ -4,7 +4,9 @@ import { keysOfFlight } from "./fit.mjs";
 import { anglesOf, poseOf } from "./keys.mjs";
 import { rotated } from "./spline.mjs";
 
-const WAYS = { KeyW: [0, 0, 1], KeyS: [0, 0, -1], KeyA: [-1, 0, 0], KeyD: [1, 0, 0], KeyQ: [0, 1, 0], KeyE: [0, -1, 0] };
+const [FORWARD, RIGHT, DOWN] = [[0, 0, 1], [1, 0, 0], [0, 1, 0]];
+const back = (way) => way.map((value) => -value);
+const WAYS = { KeyW: FORWARD, KeyS: back(FORWARD), KeyA: back(RIGHT), KeyD: RIGHT, KeyQ: DOWN, KeyE: back(DOWN) };
 const SHIFTS = ["ShiftLeft", "ShiftRight"];
 const FASTER = 3; // with Shift
 const [SLOWEST, FASTEST] = [0.02, 20]; // median depths per second
@@ -15,7 +17,10 @@ const SETTLING = 0.12; // seconds in which the speed follows the keys
 const LONGEST_STEP = 0.1; // seconds: a page that stood still does not leap
 
 export class Fly {
-  /** view: a View; model: its PathModel; host: {changed(), edited()}: called when there is more to say, after a recording. */
+  /**
+   * view: a View; model: its PathModel.
+   * host: {changed(), edited()}: called when there is something else to say, and after a recording.
+   */
   constructor(view, model, host) {
     Object.assign(this, { view, model, host });
     this.speed = 0.5;
@@ -89,12 +94,12 @@ export class Fly {
 
   toggleRecord() {
     if (this.record) this.#finish();
-    else if (this.model.editable) this.record = [];
+    else if (this.model.editable) Object.assign(this, { record: [], first: this.nextFirst });
     this.host.changed();
   }
 
-  /** The first video frame that a recording fills: the playhead's, or, at the end of the path, the first. */
-  get firstFrame() {
+  /** The first video frame that a recording would fill now: the playhead's, or, at the end of the path, the first. */
+  get nextFirst() {
     const frame = this.model.frameOf(this.model.time);
     return frame < this.model.frames - 1 ? frame : 0;
   }
@@ -136,7 +141,8 @@ export class Fly {
     const held = [...this.held].filter((code) => WAYS[code]);
     const way = [0, 1, 2].map((axis) => held.reduce((sum, code) => sum + WAYS[code][axis], 0));
     const speed = this.speed * (SHIFTS.some((code) => this.held.has(code)) ? FASTER : 1);
-    const wanted = rotated(poseOf(this).rotation, way.map((value) => (value * speed) / Math.max(Math.hypot(...way), 1)));
+    const size = Math.max(Math.hypot(...way), 1);
+    const wanted = rotated(poseOf(this).rotation, way.map((value) => (value * speed) / size));
     const share = 1 - Math.exp(-seconds / SETTLING);
     this.velocity = this.velocity.map((value, axis) => value + (wanted[axis] - value) * share);
     this.position = this.position.map((value, axis) => value + this.velocity[axis] * seconds);
@@ -153,12 +159,12 @@ export class Fly {
   /** The key whose lens the flight has: the last one that a recording would leave, or the first. */
   #lensKey() {
     const { keys, frames } = this.model;
-    return keys.findLast((key) => key.time * (frames - 1) < this.firstFrame + 0.5) ?? keys[0];
+    return keys.findLast((key) => key.time * (frames - 1) < this.nextFirst + 0.5) ?? keys[0];
   }
 
   /** The recording takes the place of the path from the first frame on. */
   #finish() {
-    const { record, model, firstFrame: first } = this;
+    const { record, model, first } = this;
     this.record = null;
     if (record.length < 2 || model.frames < 2) {
       this.note = "short";

@@ -99,7 +99,7 @@ export class Gestures {
     });
   }
 
-  /** Two fingers on the view move it; while one drags a ball, another does nothing; through the camera both move the key. */
+  /** Two fingers move the view; while one drags a ball, another does nothing; through the camera both move the key. */
   #anotherFinger(event) {
     if (this.followed === null) return;
     event.stopImmediatePropagation();
@@ -150,7 +150,8 @@ export class Gestures {
     for (const candidate of candidates) {
       const place = this.view.onPage(candidate.number, candidate.ball);
       const distance = Math.hypot(place.x - event.clientX, place.y - event.clientY);
-      if (place.visible && distance < reach("ball", event) && (!best || distance < best.distance)) best = { ...candidate, distance };
+      const nearest = distance < (best?.distance ?? reach("ball", event));
+      if (place.visible && nearest) best = { ...candidate, distance };
     }
     return best;
   }

@@ -62,7 +62,7 @@ export class Gizmo {
     to.globalAlpha = 1;
   }
 
-  /** The ring at a place of the view, in pixels, that is nearer than `reach`, where it is grabbed; the front before the back. */
+  /** The ring at a place of the view nearer than `reach`, pixels, and where; the front before the back. */
   at({ x, y }, reach) {
     let best = null;
     for (const ring of this.rings) {
@@ -102,7 +102,7 @@ export class Gizmo {
     return ({ x, y }) => ((x - from.x) * dx + (y - from.y) * dy) / long / perRadian;
   }
 
-  /** A ring that is seen open: by the angle between where the mouse's rays meet its plane, over more than a turn, too. */
+  /** A ring that is seen open: by the angle between where the mouse's rays meet its plane; it may be over a turn. */
   #aboutAxis({ centre, axis, u, v }, from, ray) {
     const angleAt = (place) => {
       const eye = this.eye.pose.position;

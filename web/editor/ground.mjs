@@ -24,7 +24,8 @@ export class Ground extends THREE.Group {
   /** Lay the grid under what fills a box [[x, x], [y, y], [z, z]], in our axes: the largest y is the floor. */
   lay([[left, right], [, floor], [near, far]]) {
     const step = STEP * Math.max(1, Math.ceil(Math.max(right - left, far - near) / STEP / MOST_LINES));
-    const [from, to] = [Math.floor, Math.ceil].map((whole, n) => [[left, right][n], [near, far][n]].map((at) => whole(at / step) * step));
+    const from = [left, near].map((at) => Math.floor(at / step) * step);
+    const to = [right, far].map((at) => Math.ceil(at / step) * step);
     const places = [];
     for (let x = from[0]; x <= to[0] + step / 2; x += step) places.push([x, floor, from[1]], [x, floor, to[1]]);
     for (let z = from[1]; z <= to[1] + step / 2; z += step) places.push([from[0], floor, z], [to[0], floor, z]);

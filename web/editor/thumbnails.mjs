@@ -1,5 +1,6 @@
 /** A small picture of every key, as its camera takes it, below the timeline. Taken while nothing else happens. */
 
+import { say } from "../words.mjs";
 import { BACKGROUND, PATH, TEXT } from "./colours.mjs";
 import { poseOf } from "./keys.mjs";
 import { shapeOf } from "./through.mjs";
@@ -23,6 +24,7 @@ export class Thumbnails {
     const style = document.createElement("style");
     style.textContent = STYLE;
     this.row = Object.assign(document.createElement("div"), { className: "thumbnails", hidden: true });
+    this.row.title = say("What the camera sees at each key. Click a picture to go there.");
     this.canvas = document.createElement("canvas");
     this.row.append(this.canvas);
     timeline.canvas.parentElement.after(style, this.row);

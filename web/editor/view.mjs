@@ -60,7 +60,7 @@ export class View {
     this.renderer.forceContextLoss();
   }
 
-  /** listener: called with "scene" when points have come, with "through" when the view goes into the camera or out of it. */
+  /** listener: called with "scene" when points have come, "through" when the view enters the camera or leaves it. */
   onChange(listener) {
     this.listeners.push(listener);
   }
@@ -137,7 +137,7 @@ export class View {
     this.#tell("through");
   }
 
-  /** Look as a flying camera {position, rotation, fieldOfView} does; leave: called when something else is to be seen. */
+  /** Look as a flying camera {position, rotation, fieldOfView}; leave: called when something else is to be seen. */
   fly(camera, leave) {
     this.through = false;
     this.controls.enabled = false;
@@ -162,7 +162,8 @@ export class View {
 
   /** Where a key's ball ("key"), or the ball that aims it ("aim"), is on the page; for tests and picking. */
   onPage(number, ball = "key") {
-    const { x, y, visible } = this.#project(this.drawn.placeOf(number, ball), this.free, { left: 0, top: 0, width: 1, height: 1 });
+    const whole = { left: 0, top: 0, width: 1, height: 1 };
+    const { x, y, visible } = this.#project(this.drawn.placeOf(number, ball), this.free, whole);
     const box = this.canvas.getBoundingClientRect();
     return { x: box.left + x * box.width, y: box.top + y * box.height, visible };
   }

@@ -7,9 +7,10 @@ import { Fly } from "./fly.mjs";
 import { Thumbnails } from "./thumbnails.mjs";
 
 const STYLE = `
-.mirage-editor .tools { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap; gap: 4px;
-  align-items: center; pointer-events: none; }
-.mirage-editor .tools button { pointer-events: auto; color: ${TEXT}; background: ${BACKGROUND}d0; border-color: #555c66; }
+.mirage-editor .tools { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap;
+  gap: 4px; align-items: center; pointer-events: none; }
+.mirage-editor .tools button { pointer-events: auto; color: ${TEXT}; background: ${BACKGROUND}d0;
+  border-color: #555c66; }
 .mirage-editor .tools button.on { background: #2c6f66; }
 .mirage-editor .tools button.recording { background: #9c2b2b; }
 .mirage-editor .tools span { padding: 2px 6px; border-radius: 4px; color: ${TEXT}; background: ${BACKGROUND}d0; }
@@ -92,7 +93,8 @@ export class ViewTools {
     const { fly } = this;
     const speed = say("Speed {speed} depths a second.", { speed: fly.speed.toPrecision(2) });
     if (fly.record) {
-      const recording = say("Recording: it fills the path from video frame {frame} on. R ends it.", { frame: fly.firstFrame });
+      const frame = fly.first;
+      const recording = say("Recording: it fills the path from video frame {frame} on. R ends it.", { frame });
       return `${recording} ${speed}`;
     }
     const look = fly.locked ? say("The mouse looks around.") : say("Drag looks around.");
