@@ -16,6 +16,12 @@ const at = near.map((one, n) => [n, one.near ? far(one) : 0]).sort((a, b) => b[1
 return {from: page(near[at]), to: page(near[(at + 8) % near.length]),
     sizes: near.map((one) => page(one)).map(([x, y]) => Math.hypot(x - centre.x, y - centre.y) / zoom)};"""
 
+# none of the rings is a mere line from here
+BESIDE = """const {rotated} = await import('/extensions/comfyui-latent-memory/editor/spline.mjs');
+const {position, rotation} = widget.model.camera, [x, y, z] = position;
+const way = rotated(rotation, [1, 0, -1]), eye = [x + way[0], y - 0.9, z + way[2]];
+editor.view.eye.look = {eye: [eye[0], -eye[1], -eye[2]], target: [x, -y, -z], flat: null};"""
+
 
 @pytest.fixture
 def editor(page):
@@ -58,6 +64,8 @@ def test_each_ring_turns_one_angle_and_keeps_its_size(page, editor):
     page.page.mouse.click(*editor.on_timeline(0.5))
     page.settle(300)
     for name in ("pan", "tilt", "roll"):
+        editor.js(BESIDE)
+        page.settle(300)
         ring, before, steps = editor.js(RING, name), editor.keys, undo_steps(page)
         assert max(ring["sizes"]) == pytest.approx(48, abs=8)
         editor.drag(ring["from"], [b - a for a, b in zip(ring["from"], ring["to"], strict=True)])
