@@ -95,8 +95,8 @@ for (let row = 1; row < h - 1; row++) for (let column = 1; column < w - 1; colum
 return {drawn, share: editor.view.counted.known.reduce((sum, one) => sum + one, 0) / (h * w)};"""
 PATH = """const {frames, at} = widget.model, {xyz, width} = editor.scene, places = [];
 for (let frame = 0; frame < frames; frame++) places.push(at(widget.model.timeOf(frame)).position);
-return {places, xyz: [...xyz], width: [...width], found: editor.tools.collisions.found.map(Boolean)};"""
-THUMBNAIL = """const picture = [...editor.tools.thumbnails.pictures.values()][arg.arg];
+return {places, xyz: [...xyz], width: [...width], found: editor.viewTools.collisions.found.map(Boolean)};"""
+THUMBNAIL = """const picture = [...editor.viewTools.thumbnails.pictures.values()][arg.arg];
 if (!picture) return null;
 const {data} = picture.getContext('2d').getImageData(0, 0, picture.width, picture.height);
 return {colours: new Set(data.filter((_, n) => n % 4 === 0)).size, sum: data.reduce((sum, one) => sum + one, 0)};"""
@@ -109,7 +109,7 @@ def test_through_the_camera_what_is_unknown_is_hatched(page, editor):
     editor.drag(editor.on_timeline(1), (0, 0))
     editor.button("Through camera")
     page.settle(400)
-    assert "Hatched is what the memory does not know." in editor.js("return editor.tools.row.innerText")
+    assert "Hatched is what the memory does not know." in editor.js("return editor.viewTools.row.innerText")
     found = editor.js(HATCHED)
     assert found["share"] == pytest.approx(known[-1], abs=1e-9)
     drawn = np.array(found["drawn"])
@@ -139,7 +139,7 @@ def test_frames_that_meet_the_points_are_marked(page, editor):
     assert (found[sure] == (nearest[sure] < 0)).all()
     editor.js("widget.model.seek(widget.model.timeOf(arg.arg))", int(np.flatnonzero(found)[0]))
     page.settle(200)
-    assert "nearer than 0.05 median depths" in editor.js("return editor.tools.row.innerText")
+    assert "nearer than 0.05 median depths" in editor.js("return editor.viewTools.row.innerText")
     page.shot("editor_collision")
 
 
@@ -149,7 +149,7 @@ def test_every_key_has_a_small_picture_that_chooses_it(page, editor):
     page.settle(2000)
     pictures = [editor.js(THUMBNAIL, number) for number in range(3)]
     assert all(picture["colours"] > 20 for picture in pictures)
-    box = editor.js("return editor.tools.thumbnails.row.getBoundingClientRect().toJSON()")
+    box = editor.js("return editor.viewTools.thumbnails.row.getBoundingClientRect().toJSON()")
     page.page.mouse.click(editor.on_timeline(0.5)[0], box["y"] + box["height"] / 2)
     assert editor.js("return [widget.model.chosen, widget.model.time]") == [1, 0.5]
     editor.drag(editor.ball(1), (50, 25))
