@@ -10,8 +10,12 @@ RING = """const box = editor.view.canvas.getBoundingClientRect(), zoom = box.wid
 const ring = editor.view.gizmo.rings.find((one) => one.name === arg.arg);
 const centre = editor.view.onPage(widget.model.chosen), near = ring.points.slice(0, -1);
 const page = ({x, y}) => [box.x + x * zoom, box.y + y * zoom];
-const far = (one) => Math.min(...editor.view.gizmo.rings.filter((other) => other !== ring).flatMap(
-    (other) => other.points.map(({x, y}) => Math.hypot(x - one.x, y - one.y))));
+const {chosen, keys} = widget.model, aim = editor.view.onPage(chosen, 'aim');
+const balls = [...keys.map((_, n) => editor.view.onPage(n)), aim].map(
+    ({x, y}) => ({x: (x - box.x) / zoom, y: (y - box.y) / zoom}));
+const others = [...balls, ...editor.view.gizmo.rings.filter((other) => other !== ring).flatMap(
+    (other) => other.points)];
+const far = (one) => Math.min(...others.map(({x, y}) => Math.hypot(x - one.x, y - one.y)));
 const at = near.map((one, n) => [n, one.near ? far(one) : 0]).sort((a, b) => b[1] - a[1])[0][0];
 return {from: page(near[at]), to: page(near[(at + 8) % near.length]),
     sizes: near.map((one) => page(one)).map(([x, y]) => Math.hypot(x - centre.x, y - centre.y) / zoom)};"""
