@@ -112,3 +112,12 @@ def test_a_recorded_flight_replaces_the_path_from_the_playhead_on_as_one_step(pa
     assert undo_steps(page) == steps + 1
     command(page, "Comfy.Undo")
     assert editor.text == text
+
+
+def test_a_recording_leaves_a_locked_start_where_it_is(editor):
+    keys = editor.js("""widget.model.lockStart(true);
+        const key = {position: [1, 0, 0], pan: 9, tilt: 0, roll: 0, field_of_view: null, easing: 'linear'};
+        widget.model.replaceFrom(0, [0, 0.5, 1].map((time) => ({...key, time})));
+        return widget.model.keys""")
+    assert [(key["time"], key["position"][0]) for key in keys] == [(0, 0), (0.5, 1), (1, 1)]
+    assert json.loads(editor.text)["start_locked"] is True

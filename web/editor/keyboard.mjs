@@ -55,6 +55,9 @@ export class KeyList {
       ["Ctrl+A", say("Choose all keys")],
       ["Ctrl+Z, Ctrl+Shift+Z", say("Undo and redo")],
       ["W S A D Q E", say("Forward, back, left, right, down, up")],
+      ["F", say("Fly through the scene, or stop")],
+      ["R", say("While flying: record, or stop recording")],
+      ["7, 1, 3", say("Look flat from above, ahead, from the right")],
       ["?", say("This list")],
     ];
   }
