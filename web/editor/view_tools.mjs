@@ -3,6 +3,7 @@
 import { say } from "../words.mjs";
 import { BACKGROUND, TEXT } from "./colours.mjs";
 import { CLOSE, Collisions } from "./collisions.mjs";
+import { button, element } from "./elements.mjs";
 import { Fly } from "./fly.mjs";
 import { Thumbnails } from "./thumbnails.mjs";
 
@@ -27,30 +28,20 @@ export class ViewTools {
     Object.assign(this, { root, view, model, changed });
     const host = view.canvas.parentElement;
     this.fly = new Fly(view, model, { changed: () => this.#flightChanged(), edited });
-    const style = document.createElement("style");
-    style.textContent = STYLE;
-    this.row = document.createElement("div");
-    this.row.className = "tools";
-    host.append(style, this.row);
-    const fly = say("Fly through the scene with W A S D, Q and E, and the mouse (F)");
-    this.flyButton = this.#button(say("Fly"), fly, () => (this.fly.active ? this.fly.stop() : this.fly.start()));
-    const record = say("Record the flight into the path, from the playhead to its end (R)");
-    this.recordButton = this.#button(say("Record"), record, () => this.fly.toggleRecord());
-    for (const [name, title, side] of [
-      [say("Top"), say("Look straight down, flat: what is ahead of the start camera is up (7)"), "top"],
-      [say("Front"), say("Look the way of the start camera, flat (1)"), "front"],
-      [say("Side"), say("Look from the right, flat: the start camera looks to the right (3)"), "side"],
-    ]) {
-      this.#button(name, title, () => this.#flat(side));
-    }
-    this.said = document.createElement("span");
-    this.row.append(this.said);
+    element("style", host, { textContent: STYLE });
+    this.row = element("div", host, { className: "tools" });
+    this.#makeButtons();
+    this.said = element("span", this.row);
     this.collisions = new Collisions(view, model, (found) => {
       timeline.setCollisions(found);
       this.refresh();
     });
     this.thumbnails = new Thumbnails(view, timeline, model, () => this.fly.active);
-    for (const part of [model, view]) part.onChange(() => this.refresh());
+    model.onChange((what) => {
+      if (what === "playhead") this.fly.note = ""; // something else is done now
+      this.refresh();
+    });
+    view.onChange(() => this.refresh());
     this.refresh();
   }
 
@@ -116,14 +107,23 @@ export class ViewTools {
     return "";
   }
 
-  #button(name, title, act) {
-    const made = document.createElement("button");
-    Object.assign(made, { type: "button", textContent: name, title });
-    made.onclick = () => {
-      act();
-      this.root.focus({ preventScroll: true }); // keys go to the editor, and Space does not press the button again
-    };
-    this.row.append(made);
-    return made;
+  #makeButtons() {
+    const { fly } = this;
+    const make = (name, title, act) =>
+      button(this.row, name, title, () => {
+        act();
+        this.root.focus({ preventScroll: true }); // keys go to the editor, and Space does not press the button again
+      });
+    const flying = say("Fly through the scene with W A S D, Q and E, and the mouse (F)");
+    this.flyButton = make(say("Fly"), flying, () => (fly.active ? fly.stop() : fly.start()));
+    const record = say("Record the flight into the path, from the playhead to its end (R)");
+    this.recordButton = make(say("Record"), record, () => fly.toggleRecord());
+    for (const [name, title, side] of [
+      [say("Top"), say("Look straight down, flat: what is ahead of the start camera is up (7)"), "top"],
+      [say("Front"), say("Look the way of the start camera, flat (1)"), "front"],
+      [say("Side"), say("Look from the right, flat: the start camera looks to the right (3)"), "side"],
+    ]) {
+      make(name, title, () => this.#flat(side));
+    }
   }
 }
