@@ -1,6 +1,7 @@
 /** The points, the path and its keys in 3D. */
 
 import * as THREE from "../lib/three.mjs";
+import { tokenMaterial } from "../token_material.mjs";
 import { flipped } from "./axes.mjs";
 import { BACKGROUND, TRACK } from "./colours.mjs";
 import { knownTokens } from "./coverage.mjs";
@@ -187,13 +188,7 @@ export class View {
   }
 
   #makeObjects() {
-    const material = new THREE.PointsMaterial({ vertexColors: true, sizeAttenuation: true });
-    material.onBeforeCompile = (shader) => {
-      shader.vertexShader = shader.vertexShader
-        .replace("uniform float size;", "uniform float size;\nattribute float tokenWidth;")
-        .replace("gl_PointSize = size;", "gl_PointSize = size * tokenWidth;");
-    };
-    this.points = new THREE.Points(new THREE.BufferGeometry(), material);
+    this.points = new THREE.Points(new THREE.BufferGeometry(), tokenMaterial());
     this.points.frustumCulled = false;
     this.drawn = new DrawnPath(this.model);
     this.ground = new Ground();

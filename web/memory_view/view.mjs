@@ -2,6 +2,7 @@
 
 import * as THREE from "../lib/three.mjs";
 import { BACKGROUND, PATH } from "../editor/colours.mjs";
+import { tokenMaterial } from "../token_material.mjs";
 import { Frame } from "./frame.mjs";
 
 const NEAR = 0.01; // all lengths of the view: units of the scene, about its median depth
@@ -13,9 +14,6 @@ const LEAST_RADIUS = 0.1;
 const POINT = 1.25; // drawn width of a token, in widths: closes the seams between neighbours
 const LEAST_PIXELS = 3; // around a point's middle that the mouse takes it from
 const MARK = 4; // pixels, radius of the ball on the token that is read
-// the colours are those of the page, sRGB, and three.js takes colours of vertices as linear light
-const TO_LINEAR = `vColor.rgb = mix(pow((vColor.rgb + 0.055) / 1.055, vec3(2.4)), vColor.rgb / 12.92,
-  vec3(lessThanEqual(vColor.rgb, vec3(0.04045))));`;
 const MOST_RATIO = 2; // pixels of the screen per pixel of the page that are drawn
 
 export class View {
@@ -231,13 +229,7 @@ export class View {
   }
 
   #makePoints() {
-    const material = new THREE.PointsMaterial({ vertexColors: true, sizeAttenuation: true });
-    material.onBeforeCompile = (shader) => {
-      shader.vertexShader = `attribute float tokenWidth;\n${shader.vertexShader}`
-        .replace("gl_PointSize = size;", "gl_PointSize = size * tokenWidth;")
-        .replace("#include <color_vertex>", `#include <color_vertex>\n${TO_LINEAR}`);
-    };
-    this.points = new THREE.Points(new THREE.BufferGeometry(), material);
+    this.points = new THREE.Points(new THREE.BufferGeometry(), tokenMaterial());
     this.points.frustumCulled = false;
     const above = new THREE.MeshBasicMaterial({ color: PATH, depthTest: false });
     this.ball = new THREE.Mesh(new THREE.SphereGeometry(1, 16, 12), above);
