@@ -11,6 +11,7 @@ from ....mirage_core.sparse_points import SparsePoints
 from ....mirage_core.update import Estimate
 from ....mirage_core.views import usable
 from ..latents import exclude_for, geometry_for, latent_frames
+from ..single_pictures import encoded_one_by_one
 from .depth import DepthModel
 
 
@@ -39,12 +40,7 @@ class Views:
         if self.clip:
             spec.timing.check("pictures (encode: as a clip)", len(self.pictures))
             return latent_frames(vae.encode(self.pictures), spec.channels)
-        bar = comfy.utils.ProgressBar(len(self.pictures))
-        latents = []
-        for picture in self.pictures.split(1):  # a video VAE would make a video of them
-            latents.append(latent_frames(vae.encode(picture), spec.channels)[:1])
-            bar.update(1)
-        return torch.cat(latents)
+        return encoded_one_by_one(vae, self.pictures, spec.channels)
 
     def for_latents(self, latents: Tensor, spec: LatentSpec) -> tuple[Estimate, Cameras, SparsePoints | None]:
         """Depth, cameras and sparse points of the views that latents stand for, cut to whole tokens."""
