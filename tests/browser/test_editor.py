@@ -28,7 +28,9 @@ class EditorNode:
 
     @property
     def keys(self) -> list[dict]:
-        return self.js("return JSON.parse(JSON.stringify(widget.model.keys))")
+        """The keys as their text has them: without a target where there is none."""
+        keys = self.js("return JSON.parse(JSON.stringify(widget.model.keys))")
+        return [{name: value for name, value in key.items() if (name, value) != ("target", None)} for key in keys]
 
     def button(self, name: str) -> None:
         self.page.settle(100)

@@ -105,7 +105,7 @@ def test_a_key_looks_at_its_target_wherever_it_goes_until_it_is_turned(page, edi
     assert aims == [[0, 0, 1]] * 3
     field(page, "Pan").fill("-80")
     field(page, "Pan").press("Enter")
-    assert editor.keys[2]["target"] is None and editor.keys[2]["pan"] == -80
+    assert "target" not in editor.keys[2] and editor.keys[2]["pan"] == -80
 
 
 def test_keys_of_the_keyboard_play_step_and_stay_in_the_editor(page, editor):
