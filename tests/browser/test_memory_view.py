@@ -113,11 +113,8 @@ class MemoryNode:
         self.page.settle(250)
 
     def handle(self, name: str) -> list[float]:
-        return self.js(
-            """const {x, y} = view.onPage(panel.outlines.handles.find((one) => one.name === arg).place);
-            return [x, y];""",
-            name,
-        )
+        found = "view.onPage(panel.outlines.handles.find((one) => one.name === arg).place)"
+        return self.js(f"const {{x, y}} = {found}; return [x, y];", name)
 
     def picture(self) -> np.ndarray:
         """The view as it is on the page, (H, W, 3)."""
