@@ -57,9 +57,13 @@ class ComfyPage:
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(f"{error}"))
         self.page.on("response", self._on_response)
-        self.page.goto(url, wait_until="domcontentloaded")
+        self.open()
+
+    def open(self) -> None:
+        """Open the page, or open it anew."""
+        self.page.goto(self.url, wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=60_000)
-        self.js(f"{REPEATED}; await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', arg)", vue)
+        self.js(f"{REPEATED}; await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', arg)", self.vue)
 
     def _on_console(self, message) -> None:
         text, warning = message.text, message.type == "warning"
