@@ -12,6 +12,7 @@ export const CHINESE = {
   "What the points' colours say": "点的颜色表示什么",
   "List the keys": "列出按键",
   "Press Show points to see the points of the memory here.": "按“显示点”即可在此看到记忆的点。",
+  "The scene is gone from the server. Press Show scene.": "服务器上已没有该场景。请按“显示场景”。",
   "The points are gone from the server. Press Show points.": "服务器上已没有这些点。请按“显示点”。",
   "{points} points.": "{points} 个点。",
   "One of every {every} of the {points} points is shown.": "共 {points} 个点，每 {every} 个显示一个。",

@@ -7,7 +7,7 @@ import { Fields } from "./fields.mjs";
 import { Gestures } from "./gestures.mjs";
 import { KeyList, listenToKeys } from "./keyboard.mjs";
 import { Player } from "./player.mjs";
-import { fetchScene, ownFieldOf } from "./scene.mjs";
+import { fetchScene, Gone, ownFieldOf } from "./scene.mjs";
 import { failureText, hintText, stateText } from "./status.mjs";
 import { TextPanel } from "./text_panel.mjs";
 import { Timeline } from "./timeline.mjs";
@@ -104,7 +104,8 @@ export class Editor {
       this.view.show(scene);
       this.failure = null;
     } catch (error) {
-      this.failure = error.message;
+      const gone = error instanceof Gone;
+      this.failure = gone ? say("The scene is gone from the server. Press Show scene.") : error.message;
     }
     this.#refresh();
   }

@@ -4,6 +4,9 @@ const KINDS = { F32: Float32Array, U8: Uint8Array };
 const kept = new Map(); // file name -> promise of a scene: undo and reload make the node anew
 const MOST_KEPT = 4;
 
+/** The server no longer has a file: ComfyUI empties its temporary folder when it starts. */
+export class Gone extends Error {}
+
 /** Read the bytes of a .safetensors file: {tensors by name, scene: the header's JSON}. */
 export function sceneFromBytes(bytes) {
   const size = Number(new DataView(bytes).getBigUint64(0, true));
@@ -29,7 +32,7 @@ export function fetchScene(file, url) {
 
 async function load({ filename, subfolder, type }, url) {
   const answer = await fetch(url(`/view?${new URLSearchParams({ filename, subfolder, type })}`));
-  if (!answer.ok) throw new Error("The scene is gone from the server. Press Show scene.");
+  if (!answer.ok) throw new Gone(`${filename}: ${answer.status} ${answer.statusText}`);
   return sceneFromBytes(await answer.arrayBuffer());
 }
 

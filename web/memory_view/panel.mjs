@@ -1,6 +1,6 @@
 /** Preview Memory and Memory Brush: buttons, the 3D view with its legend, the shapes, and what the mouse reads. */
 
-import { fetchScene } from "../editor/scene.mjs";
+import { fetchScene, Gone } from "../editor/scene.mjs";
 import { say } from "../words.mjs";
 import { appearanceOf, markLocked, paintedScene } from "./appearance.mjs";
 import { COLOURINGS, number } from "./colourings.mjs";
@@ -87,8 +87,9 @@ class Panel {
       this.failure = null;
       this.view.show(scene);
       this.reading.textContent = "";
-    } catch {
-      this.failure = say("The points are gone from the server. Press Show points.");
+    } catch (error) {
+      const gone = error instanceof Gone;
+      this.failure = gone ? say("The points are gone from the server. Press Show points.") : error.message;
     }
     this.#refresh("shapes");
   }
