@@ -22,7 +22,7 @@ test: lint
 
 test-browser: setup
 	@.ci/get_chromium || { echo "Chromium is needed: install it (Debian: apt install chromium), or set CHROMIUM."; exit 1; }
-	$(BIN)/pytest -q --maxfail=3 tests/browser
+	$(BIN)/pytest -q --maxfail=3 $(BROWSER_OPTIONS) tests/browser
 	@$(BIN)/python .ci/front_ends.py $(FRONT_END)
 
 bench: setup

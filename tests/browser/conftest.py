@@ -22,6 +22,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 OTHER = os.environ.get("MIRAGE_FRONT_END")  # version of another front-end than ComfyUI's own, see .ci/front_ends.py
 FRONT_END = OTHER or metadata.version(PACKAGE)
 PICTURES = ROOT / "output" / "browser" / (f"front_end_{OTHER}" if OTHER else "")
+KINDS = ("canvas nodes", "nodes 2.0")
 WIDTH, HEIGHT = 1500, 950
 # software WebGL; no look-ups of hosts that a test machine may not reach
 OPTIONS = [
@@ -37,6 +38,27 @@ SETTINGS = {  # without them the first visit opens dialogs
     "Comfy.Window.UnloadConfirmation": False,
     "Comfy.Minimap.Visible": False,
 }
+
+
+def pytest_addoption(parser):
+    told = "run each test on one of the two kinds of nodes, by turns, but for those marked front_end"
+    parser.addoption("--one-kind", action="store_true", help=told)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--one-kind"):
+        return
+    names = sorted({item.nodeid.replace(kind, "") for item in items for kind in KINDS})
+    turn = {name: KINDS[number % len(KINDS)] for number, name in enumerate(names)}
+    mine = [item for item in items if item.get_closest_marker("front_end") or _on(item, turn)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in mine])
+    items[:] = mine
+
+
+def _on(item, turn) -> bool:
+    """Whether a test is on the kind of nodes whose turn it is; tests without a page are on both."""
+    kind = next((kind for kind in KINDS if kind in item.nodeid), None)
+    return kind is None or turn[item.nodeid.replace(kind, "")] == kind
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -79,7 +101,7 @@ def context(server):
         yield browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["canvas nodes", "nodes 2.0"])
+@pytest.fixture(scope="module", params=[False, True], ids=KINDS)
 def page(request, context, server):
     """A page for each file of tests: every workflow that is loaded stays open on its page, in a tab of its own."""
     opened = ComfyPage(context, server.url, request.param, PICTURES)

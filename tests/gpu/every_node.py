@@ -110,6 +110,20 @@ def remember(run, vae, image, sample, inter):
     return latent, memory
 
 
+def look_around(run, vae, inter):
+    """A small panorama, and its distances, wherever ComfyUI has them."""
+    picture, value = torch.rand(1, 32, 64, 3), torch.full((1, 32, 64, 3), 0.4)
+    mask = torch.zeros(1, 32, 64)
+    mask[:, :8] = 1.0
+    layout, size = {"layout": "at the horizon", "views": 2}, {"width": W, "height": H}
+    for device in ("cpu", inter):
+        source = {"source": "distance picture", "distance": value.to(device), "far": 5.0}
+        given = {"picture": picture.to(inter), "source": source, "vae": vae, "layout": layout, "field_of_view": 75.0}
+        made = run.node("PanoramaToViews", **given, **size, exclude=mask.to(device))
+        if made is not None:
+            run.node("LatentMemoryCache", points=made[0], policy="fill", budget=0.0, voxel=0.0)
+
+
 def read(run, vae, sample, memory):
     """Everything that reads or changes a memory."""
     move = {"move": "truck", "amount": 0.2}
@@ -137,6 +151,8 @@ def read(run, vae, sample, memory):
     run.node("CropMemory", memory=memory, keep=True, by={"by": "frames", "first_frame": 0, "last_frame": 0})
     (painted,) = run.node("CropMemory", memory=memory, keep=True, by={"by": "shapes", "shapes": SHAPES}) or (memory,)
     run.node("MergeMemories", memory=painted, other=memory, voxel=0.05)
+    run.node("PreviewMemory", memory=painted, geometry=sample)
+    run.node("MemoryBrush", memory=memory, shapes=SHAPES)
     run.node("PathToWanCamera", cameras=cameras, width=W, height=H, scale=1.0)
     saved = run.node("SaveLatentMemory", memory=memory, filename_prefix="memory")
     (loaded,) = run.node("LoadLatentMemory", file=saved[0])
@@ -220,6 +236,7 @@ def main() -> int:
             try:  # interpreted, the kernels take minutes: they read one of the four memories, plain torch the others
                 with plain_torch if name != "codec" else nullcontext():
                     latent, memory = remember(run, vae, image, sample, inter)
+                    look_around(run, vae, inter)
                     view = read(run, vae, sample, memory)
                     if name != "codec":
                         pictures = {"pictures": image, "geometry": sample}
