@@ -98,7 +98,8 @@ class ComfyPage:
     def complaints(self) -> list[str]:
         """Nodes that are missing, dialogs, and error messages on the page."""
         return self.js("""
-            const texts = (selector) => [...document.querySelectorAll(selector)].map((one) => one.innerText);
+            const shown = (selector) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+            const texts = (selector) => shown(selector).map((one) => one.innerText);
             const missing = store('missingNodesError')?.missingNodesError?.nodeTypes ?? [];
             const unknown = app.graph.nodes.filter((node) => !node.constructor?.nodeData && !node.isVirtualNode);
             const found = [...missing.map((one) => one.type ?? one), ...unknown.map((node) => node.type)];
