@@ -17,8 +17,9 @@ setup:
 walk: setup
 	@$(BIN)/python .ci/walk.py
 
+# one thread each: the tensors are small, and beside other work two threads mostly wait for each other
 test: lint
-	$(BIN)/pytest -q --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q --ignore=tests/browser
 
 test-browser: setup
 	@.ci/get_chromium || { echo "Chromium is needed: install it (Debian: apt install chromium), or set CHROMIUM."; exit 1; }
