@@ -19,7 +19,7 @@ from pathlib import Path
 import aiohttp
 
 PACK_NAME = "comfyui-latent-memory"
-BOOT_SECONDS = 120
+BOOT_SECONDS = 240
 STOP_SECONDS = 20
 LOG_TAIL = 30  # lines of the server's log shown with an error
 PROGRESS_TEXT = 3  # first word of a binary message; others are previews
