@@ -192,9 +192,8 @@ def test_an_unreadable_path_says_why_and_can_be_begun_anew(page, text):
     assert editor.text == text and UNREADABLE[text] in editor.js("return widget.element.innerText")
 
 
-@pytest.mark.front_end
 def test_the_right_button_moves_the_view_and_only_its_click_opens_the_menu(page, editor):
-    menu = page.page.locator(".p-contextmenu, [role=menu]").filter(visible=True)  # the second on newer front-ends
+    menu = page.page.locator(".p-contextmenu").filter(visible=True)
     x, y = middle(editor)
     target = editor.js("return editor.view.controls.target.toArray()")
     mouse = page.page.mouse
