@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from test_editor import EDITOR, WORKFLOW, EditorNode
 from test_editor_on_the_page import command, middle, undo_steps
 
 HEADING = """const {position, rotation} = editor.view.pose;
@@ -27,13 +26,6 @@ for (let frame = first; frame < frames; frame++) {
     cosine = Math.min(cosine, ways[0].reduce((sum, value, n) => sum + value * ways[1][n], 0));
 }
 return {keys, place, degrees: Math.acos(Math.min(cosine, 1)) * 180 / Math.PI};"""
-
-
-@pytest.fixture
-def editor(page):
-    page.load(WORKFLOW, "draw_a_walk")
-    page.show(EDITOR)
-    return EditorNode(page)
 
 
 @pytest.mark.parametrize(("turn", "first", "most"), [(0, 0, 2), (90, 48, 6), (400, 0, 14)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_editor import EDITOR, WORKFLOW, EditorNode
+from test_editor import EDITOR
 from test_editor_on_the_page import middle, undo_steps
 
 SIDES = {"7": ("top", "Top"), "1": ("front", "Front"), "3": ("side", "Side")}
@@ -25,13 +25,6 @@ BESIDE = """const {rotated} = await import('/extensions/comfyui-latent-memory/ed
 const {position, rotation} = widget.model.camera, [x, y, z] = position;
 const way = rotated(rotation, [1, 0, -1]), eye = [x + way[0], y - 0.9, z + way[2]];
 editor.view.eye.look = {eye: [eye[0], -eye[1], -eye[2]], target: [x, -y, -z], flat: null};"""
-
-
-@pytest.fixture
-def editor(page):
-    page.load(WORKFLOW, "draw_a_walk")
-    page.show(EDITOR)
-    return EditorNode(page)
 
 
 def test_flat_views_show_two_axes_each_and_turning_leaves_them(page, editor):
